@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+
+/**
+ * An error with a stable `code` to compare, as the server sends it (`room_not_found`, `wrong_pin`, …)
+ * or one of the library's own (`connection_lost`, `negotiation_failed`, …).
+ */
+export class PortalError extends Error {
+	/**
+	 * @param {string} code
+	 * @param {string} message
+	 * @param {object} [more]
+	 * @param {number} [more.errorCode] the server's number
+	 * @param {string} [more.id] the member that it is about
+	 * @param {unknown} [more.cause]
+	 */
+	constructor(code, message, { errorCode, id, cause } = {}) {
+		super(message)
+		this.name = 'PortalError'
+		this.code = code
+		if (errorCode !== undefined) this.errorCode = errorCode
+		if (id !== undefined) this.id = id
+		if (cause !== undefined) this.cause = cause
+	}
+}
+
+// Not CustomEvent: Node 18 has none.
+class PortalEvent extends Event {
+	/**
+	 * @param {string} type
+	 * @param {unknown} detail
+	 */
+	constructor(type, detail) {
+		super(type)
+		this.detail = detail
+	}
+}
+
+/** An EventTarget that can also be listened to with `on()`, which hands over the thing itself. */
+export class Emitter extends EventTarget {
+	/**
+	 * @param {string} type
+	 * @param {(thing: any) => void} listener
+	 * @param {AddEventListenerOptions} [options] `once`, `signal`
+	 * @returns {() => void} stops listening
+	 */
+	on(type, listener, options) {
+		const handler = event => listener(event.detail)
+		this.addEventListener(type, handler, options)
+		return () => this.removeEventListener(type, handler, options)
+	}
+}
+
+/**
+ * @param {EventTarget} target
+ * @param {string} type
+ * @param {unknown} detail
+ */
+export function emit(target, type, detail) {
+	target.dispatchEvent(new PortalEvent(type, detail))
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MIT
+import { Emitter, PortalError, emit } from './events.js'
+
+/** The impolite side waits so long for the first offer of the polite one. */
+const PATIENCE = 10_000
+
+/** Tries to begin anew, without having been connected in between, after negotiation went wrong. */
+const MAX_RENEWALS = 3
+
+/** Candidates that are kept until there is a description to add them to. */
+const MAX_CANDIDATES = 256
+
+/**
+ * The direct connection to one other member.
+ *
+ * Events: `track` ({track, streams, receiver, transceiver}), `state` (the RTCPeerConnection's connectionState),
+ * `close` (this), `error` (a PortalError).
+ *
+ * Both sides may offer at any time ("perfect negotiation"): when two offers meet, the polite side takes its own
+ * back and the impolite side ignores the other's. Everything that concerns this member's negotiation is done one
+ * after the other, each step awaited, so an offer that comes in the middle of applying an answer finds that answer
+ * applied (the pending-answer case), and between two steps the signalling state is `stable` or `have-local-offer`.
+ *
+ * An RTCPeerConnection that can't be repaired is replaced by one of the next generation. Only the polite side
+ * begins one; what carries a lower generation belongs to a former one and is dropped.
+ */
+export class Connection extends Emitter {
+	#RTCPeerConnection
+	#configuration
+	#signal
+	#mayRestart
+	#pc
+	#generation = 1
+	#steps = Promise.resolve()
+	#described = false
+	#ignoring = false
+	/** @type {(RTCIceCandidateInit | null)[]} */
+	#candidates = []
+	#renewals = 0
+	#patience
+	/** @type {Map<MediaStreamTrack, MediaStream[]>} */
+	#tracks = new Map()
+
+	/**
+	 * @param {object} options
+	 * @param {string} options.id the other member
+	 * @param {boolean} options.polite what this side is
+	 * @param {(type: string, payload: object) => void} options.signal sends to the other member
+	 * @param {typeof RTCPeerConnection} options.RTCPeerConnection
+	 * @param {RTCConfiguration} [options.configuration]
+	 * @param {Iterable<[MediaStreamTrack, MediaStream[]]>} [options.tracks]
+	 * @param {() => boolean} [options.mayRestart] whether signals would reach the other member now
+	 */
+	constructor({ id, polite, signal, RTCPeerConnection, configuration = {}, tracks = [], mayRestart = () => true }) {
+		super()
+		/** The other member's id. */
+		this.id = id
+		this.polite = polite
+		this.closed = false
+		this.#signal = signal
+		this.#RTCPeerConnection = RTCPeerConnection
+		this.#configuration = configuration
+		this.#mayRestart = mayRestart
+		this.#tracks = new Map(tracks)
+		this.#open()
+	}
+
+	/** The RTCPeerConnection of now; it is another one after a renewal. */
+	get pc() {
+		return this.#pc
+	}
+
+	/** Whether the two sides still reach each other, as far as this one knows. */
+	get alive() {
+		return !this.closed && this.#pc.connectionState === 'connected' && this.channel.readyState !== 'closed'
+	}
+
+	/**
+	 * @param {MediaStreamTrack} track
+	 * @param {...MediaStream} streams
+	 */
+	addTrack(track, ...streams) {
+		if (this.closed || this.#tracks.has(track)) return
+		this.#tracks.set(track, streams)
+		this.#pc.addTrack(track, ...streams)
+	}
+
+	/** @param {MediaStream} stream */
+	addStream(stream) {
+		for (const track of stream.getTracks()) this.addTrack(track, stream)
+	}
+
+	/** @param {MediaStreamTrack} track */
+	removeTrack(track) {
+		if (this.closed || !this.#tracks.delete(track)) return
+		const sender = this.#pc.getSenders().find(sender => sender.track === track)
+		if (sender) this.#pc.removeTrack(sender)
+	}
+
+	/** Ends the direct connection. The other side is not told; that is what leaving the room is for. */
+	close() {
+		if (this.closed) return
+		this.closed = true
+		clearTimeout(this.#patience)
+		this.#pc.close()
+		emit(this, 'close', this)
+	}
+
+	/**
+	 * What the other member's library signalled.
+	 *
+	 * @param {string} type
+	 * @param {any} payload
+	 */
+	take(type, payload) {
+		if (type === 'description') this.#step(() => this.#takeDescription(payload ?? {}))
+		if (type === 'candidate') this.#step(() => this.#takeCandidate(payload ?? {}))
+		if (type === 'portal.renew') this.#step(() => this.#takeRenew(payload ?? {}))
+	}
+
+	#open() {
+		const pc = this.#pc = new this.#RTCPeerConnection(this.#configuration)
+		this.#described = false
+		this.#ignoring = false
+		this.#candidates = []
+		pc.addEventListener('negotiationneeded', () => this.#step(() => this.#negotiationNeeded(pc)))
+		pc.addEventListener('icecandidate', ({ candidate }) => this.#candidateFound(pc, candidate))
+		pc.addEventListener('connectionstatechange', () => this.#stateChanged(pc))
+		pc.addEventListener('track', ({ track, streams, receiver, transceiver }) => {
+			emit(this, 'track', { track, streams, receiver, transceiver })
+		})
+		/** The library's own channel: so that there is always something to negotiate. */
+		this.channel = pc.createDataChannel('portal', { negotiated: true, id: 0 })
+		this.channel.addEventListener('close', () => this.#stateChanged(pc))
+		for (const [track, streams] of this.#tracks) pc.addTrack(track, ...streams)
+		clearTimeout(this.#patience)
+		this.#patience = this.polite ? undefined : setTimeout(() => this.#step(() => this.#offer(pc)), PATIENCE)
+	}
+
+	// An RTCPeerConnection is replaced only within a step, so never while one waits for it: what is asked of
+	// one that was closed meanwhile is never answered.
+	#step(work) {
+		this.#steps = this.#steps.then(() => this.closed ? undefined : work()).catch(error => this.#fail(error))
+	}
+
+	// The browser says this again whenever the state becomes stable and it still holds, so nothing is lost here.
+	#negotiationNeeded(pc) {
+		if (this.polite || this.#described) return this.#offer(pc)
+	}
+
+	async #offer(pc) {
+		if (this.#stale(pc) || pc.signalingState !== 'stable') return
+		await pc.setLocalDescription()
+		this.#describe(pc)
+	}
+
+	async #takeDescription({ generation, description }) {
+		const offer = description?.type === 'offer'
+		if (generation > this.#generation && offer && !this.polite) this.#replace(generation)
+		if (generation !== this.#generation) return
+		const pc = this.#pc
+		this.#ignoring = offer && pc.signalingState !== 'stable' && !this.polite
+		if (this.#ignoring) return
+		await pc.setRemoteDescription(description)
+		this.#described = true
+		clearTimeout(this.#patience)
+		for (const candidate of this.#candidates.splice(0)) await this.#addCandidate(pc, candidate)
+		if (!offer) return
+		await pc.setLocalDescription()
+		this.#describe(pc)
+	}
+
+	async #takeCandidate({ generation, candidate }) {
+		if (generation !== this.#generation) return
+		if (this.#pc.remoteDescription) return this.#addCandidate(this.#pc, candidate)
+		if (!this.#ignoring && this.#candidates.length < MAX_CANDIDATES) this.#candidates.push(candidate)
+	}
+
+	async #addCandidate(pc, candidate) {
+		try {
+			await pc.addIceCandidate(candidate)
+		} catch (error) {
+			// One bad candidate leaves the others, and those of an offer that was ignored fit nothing.
+			if (!this.#ignoring) this.#report('A candidate was refused', error)
+		}
+	}
+
+	#takeRenew({ generation }) {
+		if (this.polite && generation === this.#generation) this.#replace(generation + 1)
+	}
+
+	#candidateFound(pc, candidate) {
+		if (!this.#stale(pc)) this.#signal('candidate', { generation: this.#generation, candidate: candidate ?? null })
+	}
+
+	#describe(pc) {
+		if (this.#stale(pc)) return
+		const { type, sdp } = pc.localDescription
+		this.#signal('description', { generation: this.#generation, description: { type, sdp } })
+	}
+
+	#stateChanged(pc) {
+		if (this.#stale(pc)) return
+		if (pc.connectionState === 'connected') this.#renewals = 0
+		if (pc.connectionState === 'failed' && this.#mayRestart()) pc.restartIce()
+		emit(this, 'state', pc.connectionState)
+	}
+
+	#fail(error) {
+		if (this.closed) return
+		this.#report('Negotiation failed', error)
+		if (++this.#renewals > MAX_RENEWALS) return
+		if (this.polite) this.#replace(this.#generation + 1)
+		else this.#signal('portal.renew', { generation: this.#generation })
+	}
+
+	#replace(generation) {
+		this.#pc.close()
+		this.#generation = generation
+		this.#open()
+	}
+
+	#report(what, cause) {
+		emit(this, 'error', new PortalError('negotiation_failed', `${what}: ${cause.message}`, { id: this.id, cause }))
+	}
+
+	// A former RTCPeerConnection's events and promises may still come.
+	#stale(pc) {
+		return this.closed || pc !== this.#pc
+	}
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+import { PortalError } from './events.js'
+
+/** Names for those of Janus's own errors that a program may want to tell apart. */
+const JANUS_CODES = {
+	403: 'unauthorized',
+	405: 'unauthorized',
+	458: 'session_not_found',
+	459: 'handle_not_found',
+	460: 'plugin_not_found'
+}
+
+/**
+ * A session with Janus over one WebSocket. It lives as long as its socket: once lost, make a new one.
+ */
+export class Session {
+	#url
+	#WebSocket
+	#envelope
+	#keepalive
+	#socket = null
+	#id = null
+	#timer = null
+	#silent = false
+	#ended = false
+	#transaction = 0
+	/** @type {Map<string, {resolve: Function, reject: Function, whole: boolean}>} */
+	#requests = new Map()
+	/** @type {Map<number, Peer>} */
+	#peers = new Map()
+
+	/**
+	 * @param {object} options
+	 * @param {string} options.url
+	 * @param {typeof WebSocket} [options.WebSocket]
+	 * @param {object} [options.envelope] goes into every request to Janus: its `token` or `apisecret`
+	 * @param {number} [options.keepalive] milliseconds
+	 * @param {(error: PortalError) => void} [options.onlost] the session ended and not by `close()`
+	 */
+	constructor({ url, WebSocket = globalThis.WebSocket, envelope = {}, keepalive = 25_000, onlost = () => {} }) {
+		this.#url = url
+		this.#WebSocket = WebSocket
+		this.#envelope = envelope
+		this.#keepalive = keepalive
+		this.onlost = onlost
+	}
+
+	/** Connects and creates the session. */
+	async open() {
+		await new Promise((resolve, reject) => {
+			const socket = this.#socket = new this.#WebSocket(this.#url, 'janus-protocol')
+			socket.addEventListener('open', resolve)
+			socket.addEventListener('message', ({ data }) => this.#receive(data))
+			// What follows an error is always a close; the error event itself says nothing more.
+			socket.addEventListener('error', () => {})
+			socket.addEventListener('close', () => {
+				const error = new PortalError('connection_lost', `The connection to ${this.#url} is closed`)
+				reject(error)
+				this.#lose(error)
+			})
+		})
+		this.#timer = setInterval(() => this.#keepAlive(), this.#keepalive)
+		const { data } = await this.#request({ janus: 'create' })
+		this.#id = data.id
+	}
+
+	/**
+	 * @param {string} plugin
+	 * @param {(data: any, size: number) => void} onpush what the plugin says by itself, and how long its text is
+	 * @returns {Promise<Peer>}
+	 */
+	async attach(plugin, onpush) {
+		const { data } = await this.#request({ janus: 'attach', plugin })
+		const peer = new Peer(body => this.#message(data.id, body), onpush)
+		this.#peers.set(data.id, peer)
+		return peer
+	}
+
+	/** Ends the session in Janus, then closes the socket. */
+	async close() {
+		if (this.#ended) return
+		if (this.#id !== null) await within(2_000, this.#request({ janus: 'destroy' }).catch(() => {}))
+		this.#end(new PortalError('closed', 'The session was closed'))
+	}
+
+	async #message(peerId, body) {
+		const { plugindata } = await this.#request({ janus: 'message', handle_id: peerId, body }, true)
+		const data = plugindata?.data ?? {}
+		if (data.portal === 'error' || data.error_code !== undefined) {
+			throw new PortalError(data.code ?? 'unknown_error', data.error, { errorCode: data.error_code })
+		}
+		return data
+	}
+
+	/**
+	 * @param {object} request
+	 * @param {boolean} [whole] wait for the plugin's answer, not only for Janus's `ack`
+	 * @returns {Promise<any>}
+	 */
+	#request(request, whole = false) {
+		return new Promise((resolve, reject) => {
+			if (this.#ended) return reject(new PortalError('connection_lost', 'The session has ended'))
+			const transaction = String(++this.#transaction)
+			this.#requests.set(transaction, { resolve, reject, whole })
+			const session = this.#id === null ? {} : { session_id: this.#id }
+			this.#socket.send(JSON.stringify({ ...this.#envelope, ...request, ...session, transaction }))
+		})
+	}
+
+	#receive(text) {
+		if (this.#ended) return
+		this.#silent = false
+		const message = JSON.parse(text)
+		const waiting = this.#requests.get(message.transaction)
+		if (message.janus === 'timeout' || message.janus === 'detached') {
+			this.#lose(new PortalError('connection_lost', `Janus ended the session (${message.janus})`))
+		} else if (waiting) {
+			this.#answer(message, waiting)
+		} else if (message.janus === 'event') {
+			this.#peers.get(message.sender)?.onpush(message.plugindata?.data ?? {}, text.length)
+		}
+	}
+
+	#answer(message, { resolve, reject, whole }) {
+		if (message.janus === 'ack' && whole) return
+		this.#requests.delete(message.transaction)
+		if (message.janus !== 'error') return resolve(message)
+		const { code, reason } = message.error
+		reject(new PortalError(JANUS_CODES[code] ?? 'janus_error', reason, { errorCode: code }))
+	}
+
+	// A socket whose other end has vanished stays "open" for many minutes. Nothing heard between two
+	// keepalives is proof enough, and holds however rarely a hidden tab's timers run.
+	#keepAlive() {
+		if (this.#silent) return this.#lose(new PortalError('connection_lost', 'The server no longer answers'))
+		this.#silent = true
+		if (this.#id !== null) this.#request({ janus: 'keepalive' }).catch(() => {})
+	}
+
+	#lose(error) {
+		if (this.#ended) return
+		this.#end(error)
+		this.onlost(error)
+	}
+
+	#end(error) {
+		this.#ended = true
+		clearInterval(this.#timer)
+		this.#socket?.close()
+		for (const { reject } of this.#requests.values()) reject(error)
+		this.#requests.clear()
+	}
+}
+
+/** A Janus handle: one attach to one plugin. */
+class Peer {
+	/**
+	 * @param {(body: object) => Promise<any>} request
+	 * @param {(data: any, size: number) => void} onpush
+	 */
+	constructor(request, onpush) {
+		/** Resolves with the plugin's answer, rejects with its error. */
+		this.request = request
+		this.onpush = onpush
+	}
+}
+
+/**
+ * @template T
+ * @param {number} milliseconds
+ * @param {Promise<T>} promise
+ * @returns {Promise<T | undefined>} undefined when the time was up first
+ */
+export function within(milliseconds, promise) {
+	let timer
+	const timeout = new Promise(resolve => { timer = setTimeout(resolve, milliseconds) })
+	return Promise.race([promise, timeout]).finally(() => clearTimeout(timer))
+}
