@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*! \file call.h
+ * \brief One request on its way through the core: who asks, what, and what became of it. */
+#ifndef PORTAL_CALL_H
+#define PORTAL_CALL_H
+
+#include "error.h"
+#include "fields.h"
+#include "registry.h"
+
+typedef struct portal_call {
+	portal_registry *registry;
+	portal_peer *peer;       /*!< NULL for the Admin API */
+	const json_t *body;
+	portal_failure failure;  /*!< why there is no reply */
+} portal_call;
+
+/*! \brief Carries out a request whose fields were checked against its table.
+ * @returns the reply (owned by the caller), or NULL with the failure set and nothing changed */
+typedef json_t *(*portal_handler)(portal_call *call);
+
+/*! \brief One row of a table of requests; a table ends with a name of NULL. */
+typedef struct portal_request {
+	const char *name;
+	const portal_field *fields; /*!< NULL if it has none */
+	portal_handler handler;
+	bool members_only;
+	bool numbered;              /*!< takes a `seq`, and then waits for its turn */
+} portal_request;
+
+/*! \brief Looks at a body before anything else does: an object, not too deep, not too heavy.
+ * @returns its weight, 0 with the failure set if it is refused */
+size_t portal_call_look(portal_call *call);
+
+/*! \brief The row that the body asks for, NULL with the failure set if there is none. */
+const portal_request *portal_call_find(portal_call *call, const portal_request *table);
+
+/*! \brief Checks the fields and runs the handler, unless the call has failed already. Never NULL, owned by the caller. */
+json_t *portal_call_answer(portal_call *call, const portal_request *request);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*! \file config_jcfg.c
+ * \brief jcfg file → json_t, which config.c judges; an error gets the line of the file back here. */
+#include "config_jcfg.h"
+
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <libconfig.h>
+#include <string.h>
+
+#define DEPTH_CEILING 8 /* of groups in groups: no option needs more, and a hostile file must not recurse far */
+
+static json_t *json_of_setting(const config_setting_t *setting, int depth) {
+	switch(config_setting_type(setting)) {
+	case CONFIG_TYPE_INT:
+	case CONFIG_TYPE_INT64:
+		return json_integer(config_setting_get_int64(setting));
+	case CONFIG_TYPE_FLOAT:
+		return json_real(config_setting_get_float(setting));
+	case CONFIG_TYPE_BOOL:
+		return json_boolean(config_setting_get_bool(setting));
+	case CONFIG_TYPE_STRING:
+		return json_string(config_setting_get_string(setting));
+	}
+	bool is_group = config_setting_is_group(setting);
+	json_t *container = is_group ? json_object() : json_array();
+	for(int i = 0; depth < DEPTH_CEILING && i < config_setting_length(setting); i++) {
+		const config_setting_t *element = config_setting_get_elem(setting, (unsigned)i);
+		json_t *value = json_of_setting(element, depth + 1);
+		if(value == NULL)
+			value = json_null(); /* not UTF-8, or not a number that JSON has: config.c will find the type wrong */
+		if(is_group)
+			json_object_set_new(container, config_setting_name(element), value);
+		else
+			json_array_append_new(container, value);
+	}
+	return container;
+}
+
+/* The line of the setting that an error is about, 0 if it has none. */
+static unsigned line_of(const config_t *file, const char *path) {
+	const config_setting_t *setting = path != NULL ? config_lookup(file, path) : NULL;
+	return setting != NULL ? config_setting_source_line(setting) : 0;
+}
+
+static portal_config *judge(const config_t *file, const char *path, char **error) {
+	json_t *json = json_of_setting(config_root_setting(file), 0);
+	portal_config_error wrong = { 0 };
+	portal_config *config = portal_config_new(json, &wrong);
+	json_decref(json);
+	if(config == NULL) {
+		unsigned line = line_of(file, wrong.path);
+		g_autofree char *place = line > 0 ? g_strdup_printf("%s:%u", path, line) : g_strdup(path);
+		*error = g_strdup_printf("%s: %s %s", place, wrong.path, wrong.text);
+		portal_config_error_clear(&wrong);
+	}
+	return config;
+}
+
+portal_config *portal_config_read(const char *path, char **error) {
+	g_autofree char *text = NULL;
+	gsize length = 0;
+	g_autoptr(GError) problem = NULL;
+	if(!g_file_get_contents(path, &text, &length, &problem)) {
+		if(!g_error_matches(problem, G_FILE_ERROR, G_FILE_ERROR_NOENT)) {
+			*error = g_strdup(problem->message);
+			return NULL;
+		}
+		text = g_strdup("");
+	}
+	/* libconfig reads up to the first NUL: what comes behind it would silently be gone. */
+	if(text != NULL && strlen(text) < length) {
+		*error = g_strdup_printf("%s: holds a NUL byte, so it is not a text file", path);
+		return NULL;
+	}
+	config_t file;
+	config_init(&file);
+	g_autofree char *folder = g_path_get_dirname(path);
+	config_set_include_dir(&file, folder);
+	portal_config *config = NULL;
+	if(config_read_string(&file, text) == CONFIG_FALSE)
+		*error = g_strdup_printf("%s:%d: %s", path, config_error_line(&file), config_error_text(&file));
+	else
+		config = judge(&file, path, error);
+	config_destroy(&file);
+	return config;
+}

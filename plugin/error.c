@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*! \file error.c
+ * \brief Makes the text of a refusal, once, where it is noticed; event.c gives it its shape on the wire. */
+#include "error.h"
+
+#include <stdarg.h>
+
+portal_error portal_fail(portal_failure *failure, portal_error error, const char *format, ...) {
+	va_list arguments;
+	va_start(arguments, format);
+	g_vsnprintf(failure->text, sizeof(failure->text), format, arguments);
+	va_end(arguments);
+	/* Cutting may have split a character, and jansson takes whole UTF-8 only. */
+	const char *end = NULL;
+	if(!g_utf8_validate(failure->text, -1, &end))
+		failure->text[end - failure->text] = '\0';
+	failure->error = error;
+	return error;
+}
+
+const char *portal_error_code(portal_error error) {
+	switch(error) {
+#define PORTAL_ERROR_CASE(name, number, code) \
+	case JANUS_PORTAL_ERROR_##name: \
+		return code;
+		PORTAL_ERRORS(PORTAL_ERROR_CASE)
+#undef PORTAL_ERROR_CASE
+	case PORTAL_OK:
+		break;
+	}
+	return "ok";
+}

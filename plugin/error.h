@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*! \file error.h
+ * \brief Everything that can be refused, with its number and its stable name.
+ *
+ * The numbers follow VideoRoom's where it has the same error, since that is what Janus users know; programs compare the
+ * names (`code` on the wire), which never change. */
+#ifndef PORTAL_ERROR_H
+#define PORTAL_ERROR_H
+
+#include <glib.h>
+
+#define PORTAL_ERRORS(X) \
+	X(INVALID_JSON, 422, "invalid_json")           /* the body is not an object */ \
+	X(UNKNOWN_REQUEST, 423, "unknown_request")     /* no request of that name */ \
+	X(ROOM_NOT_SET, 424, "room_not_set")           /* this peer is in no room, or join named none */ \
+	X(ALREADY_JOINED, 425, "already_joined")       /* this peer is in a room already */ \
+	X(ROOM_NOT_FOUND, 426, "room_not_found")       /* no room of that name */ \
+	X(MEMBER_NOT_FOUND, 428, "member_not_found")   /* no member of that id in the room */ \
+	X(MISSING_FIELD, 429, "missing_field")         /* a field that is required is not there */ \
+	X(INVALID_FIELD, 430, "invalid_field")         /* a field has the wrong type or a value out of range */ \
+	X(JSEP_REFUSED, 431, "jsep_refused")           /* a jsep came with the message */ \
+	X(ROOM_FULL, 432, "room_full")                 /* max_members */ \
+	X(WRONG_PIN, 433, "wrong_pin")                 /* the room has a pin and this is not it */ \
+	X(ROOM_LOCKED, 434, "room_locked")             /* the room takes no new members */ \
+	X(TOO_DEEP, 435, "too_deep")                   /* max_depth */ \
+	X(TOO_LARGE, 436, "too_large")                 /* max_request, max_signal, max_signals, max_metadata, max_display */ \
+	X(WINDOW_EXCEEDED, 437, "window_exceeded")     /* seq too far ahead, or too much waits; the number is not used */ \
+	X(PEER_USED, 438, "peer_used")                 /* this peer had its membership: attach a new handle */ \
+	X(RECIPIENT_IS_SELF, 439, "recipient_is_self") /* a signal to oneself */ \
+	X(KEY_IN_USE, 440, "key_in_use")               /* a member with this key is in the room */ \
+	X(INVALID_ACK, 441, "invalid_ack")             /* ack above what was pushed */ \
+	X(ANSWER_GONE, 442, "answer_gone")             /* seq was done, and its answer is no longer kept */ \
+	X(SERVER_FULL, 443, "server_full")             /* max_total_members */ \
+	X(UNKNOWN_ERROR, 499, "unknown_error")         /* a fault of ours */
+
+typedef enum portal_error {
+	PORTAL_OK = 0,
+#define PORTAL_ERROR_ENUM(name, number, code) JANUS_PORTAL_ERROR_##name = number,
+	PORTAL_ERRORS(PORTAL_ERROR_ENUM)
+#undef PORTAL_ERROR_ENUM
+} portal_error;
+
+/*! \brief What was refused and why. `error` is PORTAL_OK while nothing was. */
+typedef struct portal_failure {
+	portal_error error;
+	char text[256]; /*!< UTF-8, ends with NUL */
+} portal_failure;
+
+/*! \brief Records an error and its text for people, and returns the error.
+ * A text that is too long is cut at a whole character. */
+portal_error portal_fail(portal_failure *failure, portal_error error, const char *format, ...) G_GNUC_PRINTF(3, 4);
+
+/*! \brief The stable name of an error, such as "room_not_found". Never NULL. */
+const char *portal_error_code(portal_error error);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*! \file event.c
+ * \brief Builds all outgoing JSON. In json_pack's formats, `o*` and `s*` leave a field out where there is no value, since
+ * every byte of an entry is sent once for each member of the room. */
+#include "event.h"
+
+json_t *portal_event_success(void) {
+	return json_pack("{s:s}", "portal", "success");
+}
+
+json_t *portal_event_error(const portal_failure *failure) {
+	return json_pack("{s:s, s:i, s:s, s:s}", "portal", "error", "error_code", (int)failure->error,
+		"error", failure->text, "code", portal_error_code(failure->error));
+}
+
+json_t *portal_event_pong(json_t *ping) {
+	return json_pack("{s:s, s:O*}", "portal", "pong", "ping", ping);
+}
+
+json_t *portal_event_exists(const char *room, bool exists) {
+	return json_pack("{s:s, s:s, s:b}", "portal", "success", "room", room, "exists", exists);
+}
+
+json_t *portal_event_version(const portal_room *room) {
+	return json_pack("{s:s, s:I}", "portal", "success", "version", (json_int_t)room->version);
+}
+
+/* What everybody sees of a member; `polite` is what `towards` is to it, and is left out without one. */
+static json_t *member_object(const portal_member *member, const portal_member *towards) {
+	json_t *object = json_pack("{s:s, s:O*, s:O*}", "id", member->id, "display", member->display, "metadata", member->metadata);
+	if(towards != NULL)
+		json_object_set_new(object, "polite", json_boolean(portal_member_is_polite(towards, member)));
+	return object;
+}
+
+static json_t *others_of(const portal_member *member) {
+	json_t *list = json_array();
+	for(GTreeNode *node = g_tree_node_first(member->room->members); node != NULL; node = g_tree_node_next(node)) {
+		const portal_member *other = g_tree_node_value(node);
+		if(other != member)
+			json_array_append_new(list, member_object(other, member));
+	}
+	return list;
+}
+
+json_t *portal_event_joined_reply(const portal_registry *registry, const portal_member *member, const char *key) {
+	return json_pack("{s:s, s:b, s:i, s:s, s:s, s:s*, s:I, s:I, s:o, s:O, s:i}", "portal", "success", "resumed", 0,
+		"protocol", PORTAL_PROTOCOL, "room", member->room->name, "id", member->id, "key", key,
+		"version", (json_int_t)member->room->version, "n", (json_int_t)member->stream.last,
+		"members", others_of(member), "limits", registry->limits_json, "resume_timeout", 0);
+}
+
+json_t *portal_event_roster(const portal_member *member) {
+	return json_pack("{s:s, s:s, s:I, s:I, s:o}", "portal", "success", "room", member->room->name,
+		"version", (json_int_t)member->room->version, "n", (json_int_t)member->stream.last, "members", others_of(member));
+}
+
+json_t *portal_event_relayed(json_int_t relayed, json_t *failed) {
+	json_t *reply = json_pack("{s:s, s:I}", "portal", "success", "relayed", relayed);
+	if(json_array_size(failed) > 0)
+		json_object_set_new(reply, "failed", failed);
+	else
+		json_decref(failed);
+	return reply;
+}
+
+json_t *portal_event_signal_failed(size_t index, json_t *to, const portal_failure *failure) {
+	return json_pack("{s:I, s:o*, s:i, s:s, s:s}", "index", (json_int_t)index, "to", to,
+		"error_code", (int)failure->error, "code", portal_error_code(failure->error), "error", failure->text);
+}
+
+json_t *portal_event_page(const char *name, json_t *list, const char *next) {
+	return json_pack("{s:s, s:o, s:s*}", "portal", "success", name, list, "next", next);
+}
+
+json_t *portal_event_room_entry(const portal_room *room) {
+	return json_pack("{s:s, s:s*, s:i, s:I, s:b, s:b}", "room", room->name, "description", room->description,
+		"num_members", (int)portal_room_count(room), "max_members", room->max_members,
+		"pin_required", room->pin != NULL, "locked", room->locked);
+}
+
+json_t *portal_event_member_entry(const portal_member *member) {
+	return member_object(member, NULL);
+}
+
+json_t *portal_event_joined(const portal_member *member, bool to_polite) {
+	json_t *object = member_object(member, NULL);
+	json_object_set_new(object, "polite", json_boolean(to_polite));
+	return json_pack("{s:s, s:o}", "event", "joined", "member", object);
+}
+
+json_t *portal_event_left(const portal_member *member, const char *reason) {
+	return json_pack("{s:s, s:s, s:s}", "event", "left", "id", member->id, "reason", reason);
+}
+
+json_t *portal_event_changed(const portal_member *member) {
+	return json_pack("{s:s, s:o}", "event", "changed", "member", member_object(member, NULL));
+}
+
+json_t *portal_event_signal(const portal_member *from, const char *type, json_t *payload) {
+	return json_pack("{s:s, s:s, s:s, s:O*}", "event", "signal", "from", from->id, "type", type, "payload", payload);
+}
+
+json_t *portal_event_push(const portal_room *room, guint64 n, guint64 version, json_t *events) {
+	return json_pack("{s:s, s:s, s:I, s:I, s:o}", "portal", "event", "room", room->name,
+		"n", (json_int_t)n, "version", (json_int_t)version, "events", events);
+}
+
+json_t *portal_event_description(const portal_peer *peer) {
+	json_t *object = json_pack("{s:I}", "requests", (json_int_t)peer->requests);
+	const portal_member *member = peer->member;
+	if(member == NULL)
+		return object;
+	const portal_stream *stream = &member->stream;
+	json_t *more = json_pack("{s:s, s:s, s:O*, s:I, s:I, s:I, s:I, s:I, s:i, s:I, s:I}", "room", member->room->name,
+		"id", member->id, "display", member->display, "n", (json_int_t)stream->last, "pushed", (json_int_t)peer->cursor,
+		"acked", (json_int_t)stream->acked, "queued", (json_int_t)(stream->last - peer->cursor),
+		"seq", (json_int_t)stream->done,
+		"waiting", stream->waiting == NULL ? 0 : (int)g_hash_table_size(stream->waiting),
+		"signals_in", (json_int_t)member->signals_in, "signals_out", (json_int_t)member->signals_out);
+	json_object_update_missing(object, more);
+	json_decref(more);
+	return object;
+}

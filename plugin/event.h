@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*! \file event.h
+ * \brief Every shape of JSON that leaves the plugin, in one place. All return a new reference, owned by the caller. */
+#ifndef PORTAL_EVENT_H
+#define PORTAL_EVENT_H
+
+#include "error.h"
+#include "registry.h"
+
+#define PORTAL_PROTOCOL 1
+
+/* Replies */
+json_t *portal_event_success(void);
+json_t *portal_event_error(const portal_failure *failure);
+json_t *portal_event_pong(json_t *ping); /* ping borrowed, may be NULL */
+json_t *portal_event_exists(const char *room, bool exists);
+json_t *portal_event_version(const portal_room *room);
+/*! \param key the one that the server made, NULL if the client brought its own */
+json_t *portal_event_joined_reply(const portal_registry *registry, const portal_member *member, const char *key);
+json_t *portal_event_roster(const portal_member *member);
+/*! \param failed stolen; left out when empty */
+json_t *portal_event_relayed(json_int_t relayed, json_t *failed);
+/*! \param to stolen list of ids, NULL if the failure concerns the whole signal */
+json_t *portal_event_signal_failed(size_t index, json_t *to, const portal_failure *failure);
+/*! \param name "list" or "members" \param list stolen \param next where the next page begins, NULL on the last */
+json_t *portal_event_page(const char *name, json_t *list, const char *next);
+json_t *portal_event_room_entry(const portal_room *room);
+json_t *portal_event_member_entry(const portal_member *member);
+
+/* Entries of a push */
+json_t *portal_event_joined(const portal_member *member, bool to_polite);
+json_t *portal_event_left(const portal_member *member, const char *reason);
+json_t *portal_event_changed(const portal_member *member);
+/*! \param payload borrowed, NULL if there is none */
+json_t *portal_event_signal(const portal_member *from, const char *type, json_t *payload);
+
+/*! \brief A push. \param n number of the first of the events \param events stolen */
+json_t *portal_event_push(const portal_room *room, guint64 n, guint64 version, json_t *events);
+
+/*! \brief What an administrator may know of a peer. */
+json_t *portal_event_description(const portal_peer *peer);
+
+#endif

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*! \file janus_portal.c
+ * \page portal Portal: rooms in which every member has a direct connection to every other
+ *
+ * A *portal room* is a mesh: media and data go from member to member, and the server only introduces them. This plugin
+ * gives joining, the list of members, and the relay of their offers, answers, candidates and messages, on top of Janus's
+ * transports and sessions. The API is documented in README.md, whose examples are run by the tests.
+ *
+ * This file is the adapter: Janus's callbacks on one side, portal.h on the other. It holds no rule of the protocol.
+ *
+ * - **One lock** (`lock`) is held round each call to the core, and nothing is pushed under it. It is static and never
+ *   destroyed, because callbacks of Janus may still be on their way when destroy() has returned; every callback takes it
+ *   and looks whether there is a core.
+ * - **Ready list and flushers.** The core only marks a session as ready. Two threads take one ready session at a time, fetch
+ *   what there is to push under the lock, and push it without. A session is in the list, or in the hands of one flusher,
+ *   never both; that keeps the order of what each peer gets. Two, so that one transport that blocks does not stop all.
+ * - **Lifetimes.** A session is counted: one for the table, one while it is in the ready list or in a push. Its last owner
+ *   drops the one reference that a plugin has on a janus_plugin_session; nothing else does. */
+#include "portal-config.h"
+
+#include <janus/plugins/plugin.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include <janus/debug.h>
+
+#include "config_jcfg.h"
+#include "portal.h"
+
+#define JANUS_PORTAL_VERSION PORTAL_VERSION_NUMBER
+#define JANUS_PORTAL_VERSION_STRING PACKAGE_VERSION
+#define JANUS_PORTAL_DESCRIPTION "Rooms in which every member has a direct WebRTC connection to every other."
+#define JANUS_PORTAL_NAME "JANUS Portal plugin"
+#define JANUS_PORTAL_AUTHOR "The Portal authors"
+#define JANUS_PORTAL_PACKAGE "janus.plugin.portal"
+
+#define FLUSHERS 2
+
+__attribute__((visibility("default"))) janus_plugin *create(void); /* what Janus looks up, and all that leaves the library */
+static int janus_portal_init(janus_callbacks *callback, const char *config_path);
+static void janus_portal_destroy(void);
+static int janus_portal_get_api_compatibility(void);
+static int janus_portal_get_version(void);
+static const char *janus_portal_get_version_string(void);
+static const char *janus_portal_get_description(void);
+static const char *janus_portal_get_name(void);
+static const char *janus_portal_get_author(void);
+static const char *janus_portal_get_package(void);
+static void janus_portal_create_session(janus_plugin_session *handle, int *error);
+static struct janus_plugin_result *janus_portal_handle_message(janus_plugin_session *handle, char *transaction,
+	json_t *message, json_t *jsep);
+static json_t *janus_portal_handle_admin_message(json_t *message);
+static void janus_portal_setup_media(janus_plugin_session *handle);
+static void janus_portal_hangup_media(janus_plugin_session *handle);
+static void janus_portal_destroy_session(janus_plugin_session *handle, int *error);
+static json_t *janus_portal_query_session(janus_plugin_session *handle);
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverride-init" /* JANUS_PLUGIN_INIT sets every field first, to NULL */
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Winitializer-overrides"
+#endif
+static janus_plugin janus_portal_plugin = JANUS_PLUGIN_INIT(
+	.init = janus_portal_init,
+	.destroy = janus_portal_destroy,
+	.get_api_compatibility = janus_portal_get_api_compatibility,
+	.get_version = janus_portal_get_version,
+	.get_version_string = janus_portal_get_version_string,
+	.get_description = janus_portal_get_description,
+	.get_name = janus_portal_get_name,
+	.get_author = janus_portal_get_author,
+	.get_package = janus_portal_get_package,
+	.create_session = janus_portal_create_session,
+	.handle_message = janus_portal_handle_message,
+	.handle_admin_message = janus_portal_handle_admin_message,
+	.setup_media = janus_portal_setup_media,
+	.hangup_media = janus_portal_hangup_media,
+	.destroy_session = janus_portal_destroy_session,
+	.query_session = janus_portal_query_session,
+);
+#pragma GCC diagnostic pop
+
+typedef enum session_state {
+	SESSION_IDLE,
+	SESSION_READY,   /* in the ready list */
+	SESSION_PUSHING, /* in the hands of a flusher */
+} session_state;
+
+/* One handle. Everything in it but the count is guarded by `lock`. */
+typedef struct portal_session {
+	janus_plugin_session *handle;
+	portal_peer *peer; /* NULL until the first message, and after the end */
+	gint references;
+	session_state state;
+	bool woken;        /* while it was being pushed to */
+} portal_session;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t some_ready = PTHREAD_COND_INITIALIZER;
+static janus_callbacks *gateway;
+static portal_core *core;      /* NULL before init() and from destroy() on */
+static GHashTable *sessions;   /* janus_plugin_session * → session */
+static GQueue ready = G_QUEUE_INIT;
+static bool stopping;
+static pthread_t flushers[FLUSHERS];
+static int flushers_running;
+
+/* Gives up one reference; the last one gives Janus's handle back. Not under the lock: what that sets off in Janus is none of
+ * our business. */
+static void session_unref(portal_session *session) {
+	if(!g_atomic_int_dec_and_test(&session->references))
+		return;
+	janus_refcount_decrease(&session->handle->ref);
+	g_free(session);
+}
+
+/* What the core needs from outside. All of these are called under the lock. */
+
+static void host_wake(void *context, void *data) {
+	(void)context;
+	portal_session *woken = data;
+	if(woken->state == SESSION_PUSHING)
+		woken->woken = true;
+	if(woken->state != SESSION_IDLE)
+		return;
+	woken->state = SESSION_READY;
+	g_atomic_int_inc(&woken->references);
+	g_queue_push_tail(&ready, woken);
+	pthread_cond_signal(&some_ready);
+}
+
+static void host_random(void *context, void *buffer, size_t length) {
+	(void)context;
+	for(size_t done = 0; done < length;) {
+		ssize_t count = getrandom((char *)buffer + done, length - done, 0);
+		if(count > 0)
+			done += (size_t)count;
+		else if(errno != EINTR)
+			g_error("getrandom: %s", g_strerror(errno)); /* a key that can be guessed would be worse than an end */
+	}
+}
+
+static void host_log(void *context, portal_log_level level, const char *line) {
+	(void)context;
+	switch(level) {
+	case PORTAL_LOG_VERBOSE:
+		JANUS_LOG(LOG_VERB, "[%s] %s\n", JANUS_PORTAL_PACKAGE, line);
+		break;
+	case PORTAL_LOG_INFO:
+		JANUS_LOG(LOG_INFO, "[%s] %s\n", JANUS_PORTAL_PACKAGE, line);
+		break;
+	case PORTAL_LOG_WARNING:
+		JANUS_LOG(LOG_WARN, "[%s] %s\n", JANUS_PORTAL_PACKAGE, line);
+		break;
+	case PORTAL_LOG_ERROR:
+		JANUS_LOG(LOG_ERR, "[%s] %s\n", JANUS_PORTAL_PACKAGE, line);
+		break;
+	}
+}
+
+static const portal_host host = { .wake = host_wake, .random = host_random, .log = host_log };
+
+/* Flushers */
+
+/* The next ready session, whose reference goes to the caller; NULL when it is time to end. */
+static portal_session *next_ready(void) {
+	pthread_mutex_lock(&lock);
+	while(!stopping && g_queue_is_empty(&ready))
+		pthread_cond_wait(&some_ready, &lock);
+	portal_session *session = stopping ? NULL : g_queue_pop_head(&ready);
+	if(session != NULL)
+		session->state = SESSION_PUSHING;
+	pthread_mutex_unlock(&lock);
+	return session;
+}
+
+/* One push to one session, which then goes to the end of the list if there may be more: a busy one starves nobody. */
+static void push_once(portal_session *session) {
+	portal_push push;
+	pthread_mutex_lock(&lock);
+	session->woken = false;
+	bool pushed = session->peer != NULL && portal_next_push(core, session->peer, &push);
+	pthread_mutex_unlock(&lock);
+	if(pushed) {
+		/* A result of 0 would not mean that it arrived, and an error only that the handle is on its way out. */
+		gateway->push_event(session->handle, &janus_portal_plugin, push.transaction, push.message, NULL);
+		portal_push_clear(&push);
+	}
+	pthread_mutex_lock(&lock);
+	session->state = SESSION_IDLE;
+	if(pushed || session->woken)
+		host_wake(NULL, session);
+	pthread_mutex_unlock(&lock);
+}
+
+static void *flush(void *unused) {
+	(void)unused;
+	portal_session *session;
+	while((session = next_ready()) != NULL) {
+		push_once(session);
+		session_unref(session);
+	}
+	return NULL;
+}
+
+static void stop_flushers(void) {
+	pthread_mutex_lock(&lock);
+	stopping = true;
+	pthread_cond_broadcast(&some_ready);
+	pthread_mutex_unlock(&lock);
+	while(flushers_running > 0)
+		pthread_join(flushers[--flushers_running], NULL);
+}
+
+static bool start_flushers(void) {
+	stopping = false;
+	while(flushers_running < FLUSHERS) {
+		if(pthread_create(&flushers[flushers_running], NULL, flush, NULL) != 0) {
+			stop_flushers();
+			return false;
+		}
+		char name[16];
+		g_snprintf(name, sizeof(name), "portal push %d", flushers_running);
+		pthread_setname_np(flushers[flushers_running++], name);
+	}
+	return true;
+}
+
+/* Janus's callbacks */
+
+janus_plugin *create(void) {
+	return &janus_portal_plugin;
+}
+
+static int janus_portal_init(janus_callbacks *callback, const char *config_path) {
+	if(callback == NULL || config_path == NULL)
+		return -1;
+	g_autofree char *path = g_strdup_printf("%s/%s.jcfg", config_path, JANUS_PORTAL_PACKAGE);
+	g_autofree char *error = NULL;
+	g_autoptr(portal_config) config = portal_config_read(path, &error);
+	if(config == NULL) {
+		JANUS_LOG(LOG_ERR, "[%s] %s\n", JANUS_PORTAL_PACKAGE, error);
+		JANUS_LOG(LOG_ERR, "[%s] Not started: mend the file, or move it away to start without rooms\n", JANUS_PORTAL_PACKAGE);
+		return -1;
+	}
+	gateway = callback;
+	/* The last thing that can fail, since Janus unloads the library of an init() that did, threads or not. */
+	if(!start_flushers()) {
+		JANUS_LOG(LOG_ERR, "[%s] Not started: no thread can be made\n", JANUS_PORTAL_PACKAGE);
+		return -1;
+	}
+	pthread_mutex_lock(&lock);
+	sessions = g_hash_table_new(NULL, NULL);
+	core = portal_new(&host, config);
+	pthread_mutex_unlock(&lock);
+	if(config->rooms->len == 0)
+		JANUS_LOG(LOG_WARN, "[%s] There are no rooms: %s lists none\n", JANUS_PORTAL_PACKAGE, path);
+	JANUS_LOG(LOG_INFO, "[%s] %s %s started, %u room(s)\n", JANUS_PORTAL_PACKAGE, JANUS_PORTAL_NAME,
+		JANUS_PORTAL_VERSION_STRING, config->rooms->len);
+	return 0;
+}
+
+static void janus_portal_destroy(void) {
+	pthread_mutex_lock(&lock);
+	bool running = core != NULL;
+	pthread_mutex_unlock(&lock);
+	if(!running)
+		return;
+	stop_flushers();
+	pthread_mutex_lock(&lock);
+	portal_free(core);
+	core = NULL;
+	/* Janus ends without destroy_session for those that are still there. */
+	GList *left = g_queue_is_empty(&ready) ? NULL : g_steal_pointer(&ready.head);
+	g_queue_init(&ready);
+	left = g_list_concat(left, g_hash_table_get_values(sessions));
+	g_clear_pointer(&sessions, g_hash_table_destroy);
+	pthread_mutex_unlock(&lock);
+	g_list_free_full(left, (GDestroyNotify)session_unref);
+	JANUS_LOG(LOG_INFO, "[%s] Stopped\n", JANUS_PORTAL_PACKAGE);
+}
+
+static int janus_portal_get_api_compatibility(void) {
+	return JANUS_PLUGIN_API_VERSION;
+}
+
+static int janus_portal_get_version(void) {
+	return JANUS_PORTAL_VERSION;
+}
+
+static const char *janus_portal_get_version_string(void) {
+	return JANUS_PORTAL_VERSION_STRING;
+}
+
+static const char *janus_portal_get_description(void) {
+	return JANUS_PORTAL_DESCRIPTION;
+}
+
+static const char *janus_portal_get_name(void) {
+	return JANUS_PORTAL_NAME;
+}
+
+static const char *janus_portal_get_author(void) {
+	return JANUS_PORTAL_AUTHOR;
+}
+
+static const char *janus_portal_get_package(void) {
+	return JANUS_PORTAL_PACKAGE;
+}
+
+/* Runs on the one thread that serves all of Janus's requests but messages, so it does nothing that could take time. The
+ * reference count of the handle is set up after this returns (ice.c), so nothing may be pushed or counted here. */
+static void janus_portal_create_session(janus_plugin_session *handle, int *error) {
+	pthread_mutex_lock(&lock);
+	if(core == NULL) {
+		*error = -1;
+	} else {
+		portal_session *made = g_new0(portal_session, 1);
+		made->handle = handle;
+		made->references = 1;
+		g_hash_table_insert(sessions, handle, made);
+	}
+	pthread_mutex_unlock(&lock);
+}
+
+/* The reply to a message, NULL if it comes later; *is_gone if there is nobody to reply to. */
+static json_t *reply_to(janus_plugin_session *handle, const char *transaction, json_t *message, bool *is_gone) {
+	json_t *reply = NULL;
+	pthread_mutex_lock(&lock);
+	portal_session *sender = core == NULL ? NULL : g_hash_table_lookup(sessions, handle);
+	*is_gone = sender == NULL;
+	if(sender != NULL) {
+		if(sender->peer == NULL)
+			sender->peer = portal_attach(core, sender);
+		reply = portal_handle(core, sender->peer, transaction, message);
+	}
+	pthread_mutex_unlock(&lock);
+	return reply;
+}
+
+/* The core of Janus has made a PeerConnection for the jsep before the plugin is asked; it must not stay. */
+static struct janus_plugin_result *refuse_jsep(janus_plugin_session *handle) {
+	pthread_mutex_lock(&lock);
+	bool running = core != NULL && !stopping;
+	pthread_mutex_unlock(&lock);
+	if(running)
+		gateway->close_pc(handle);
+	return janus_plugin_result_new(JANUS_PLUGIN_OK, NULL, portal_refuse_jsep());
+}
+
+/* Called by any of Janus's pool threads, several at once for one handle, and not in the order of the client. Owns the
+ * transaction, the message and the jsep, whatever becomes of them. */
+static struct janus_plugin_result *janus_portal_handle_message(janus_plugin_session *handle, char *transaction,
+		json_t *message, json_t *jsep) {
+	struct janus_plugin_result *result;
+	if(jsep != NULL) {
+		result = refuse_jsep(handle);
+	} else {
+		bool is_gone;
+		json_t *reply = reply_to(handle, transaction, message, &is_gone);
+		result = is_gone ? janus_plugin_result_new(JANUS_PLUGIN_ERROR, "No such handle, or the plugin is stopping", NULL)
+			: janus_plugin_result_new(reply != NULL ? JANUS_PLUGIN_OK : JANUS_PLUGIN_OK_WAIT, NULL, reply);
+	}
+	g_free(transaction);
+	json_decref(message);
+	json_decref(jsep);
+	return result;
+}
+
+static json_t *janus_portal_handle_admin_message(json_t *message) {
+	json_t *reply = NULL;
+	pthread_mutex_lock(&lock);
+	if(core != NULL)
+		reply = portal_admin(core, message);
+	pthread_mutex_unlock(&lock);
+	return reply;
+}
+
+static void janus_portal_setup_media(janus_plugin_session *handle) {
+	(void)handle; /* Janus wants the callback; no member has a PeerConnection with it */
+}
+
+/* Janus up to 1.2.1 calls this for every handle that ends, later ones for none of ours: membership does not depend on it. */
+static void janus_portal_hangup_media(janus_plugin_session *handle) {
+	(void)handle;
+}
+
+static void janus_portal_destroy_session(janus_plugin_session *handle, int *error) {
+	pthread_mutex_lock(&lock);
+	portal_session *ended = core == NULL ? NULL : g_hash_table_lookup(sessions, handle);
+	if(ended != NULL) {
+		g_hash_table_remove(sessions, handle);
+		if(ended->peer != NULL)
+			portal_detach(core, g_steal_pointer(&ended->peer));
+	}
+	pthread_mutex_unlock(&lock);
+	if(ended != NULL)
+		session_unref(ended);
+	else
+		*error = -2;
+}
+
+static json_t *janus_portal_query_session(janus_plugin_session *handle) {
+	json_t *description = NULL;
+	pthread_mutex_lock(&lock);
+	const portal_session *asked = core == NULL ? NULL : g_hash_table_lookup(sessions, handle);
+	if(asked != NULL && asked->peer != NULL)
+		description = portal_describe(core, asked->peer);
+	pthread_mutex_unlock(&lock);
+	return description != NULL ? description : json_object();
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*! \file key.h
+ * \brief A member's key (secret, made by its client) and the id that follows from it (public).
+ *
+ * The id is base64url(SHA-256(key)), cut to 22 characters, 132 bits: nobody can take another's id, choose one, or come
+ * from an id to a key, and the same key gives the same id after a restart of Janus. */
+#ifndef PORTAL_KEY_H
+#define PORTAL_KEY_H
+
+#include <stdbool.h>
+
+#include "host.h"
+
+#define PORTAL_ID_LENGTH 22
+#define PORTAL_KEY_MIN 22
+#define PORTAL_KEY_MAX 64
+#define PORTAL_MADE_KEY_LENGTH 32
+
+/*! \brief Writes the id of a key. */
+void portal_id_of_key(const char *key, char id[PORTAL_ID_LENGTH + 1]);
+
+/*! \brief Makes a key, of 192 random bits, for a client that brought none. */
+void portal_key_make(const portal_host *host, char key[PORTAL_MADE_KEY_LENGTH + 1]);
+
+/*! \brief Compares two secrets in a time that tells nothing about either, not even their lengths. */
+bool portal_secrets_equal(const char *one, const char *other);
+
+#endif

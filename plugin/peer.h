@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*! \file peer.h
+ * \brief One Janus handle: what waits to be pushed to it, and which member, if any, speaks through it. */
+#ifndef PORTAL_PEER_H
+#define PORTAL_PEER_H
+
+#include <glib.h>
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "host.h"
+#include "portal.h"
+
+typedef struct portal_member portal_member;
+
+struct portal_peer {
+	const portal_host *host;
+	void *session;         /*!< the host's */
+	portal_member *member; /*!< NULL before join and after leave; the room owns it */
+	bool used;             /*!< had its one membership: requests of it may still be in Janus's pool, so there is no second */
+	GQueue answers;        /*!< of portal_push *: late answers, which go out before events */
+	guint64 cursor;        /*!< the last event that was pushed here */
+	guint64 requests;      /*!< that came, for describe */
+};
+
+portal_peer *portal_peer_new(const portal_host *host, void *session);
+
+/*! \brief Frees a peer that has no member any more. */
+void portal_peer_free(portal_peer *peer);
+
+/*! \brief Queues the answer (stolen) to a request that had to wait for its turn. */
+void portal_peer_answer(portal_peer *peer, const char *transaction, json_t *answer);
+
+/*! \brief Tells the host that there is something to push. */
+void portal_peer_wake(portal_peer *peer);
+
+/*! \brief Forgets the member, which is about to end; what was queued for it is not pushed any more. */
+void portal_peer_part(portal_peer *peer);
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*! \file room.c
+ * \brief The roster of a room travels as differences: each change is one small event for everybody else, and one version. */
+#include "room.h"
+
+#include <string.h>
+
+#include "event.h"
+#include "fields.h"
+
+static gint compare_ids(gconstpointer one, gconstpointer other, gpointer unused) {
+	(void)unused;
+	return strcmp(one, other);
+}
+
+static void free_member(gpointer member) {
+	portal_member_free(member);
+}
+
+portal_room *portal_room_new(const portal_room_config *config) {
+	portal_room *room = g_new0(portal_room, 1);
+	room->name = g_strdup(config->room);
+	room->description = g_strdup(config->description);
+	room->pin = g_strdup(config->pin);
+	room->is_private = config->is_private;
+	room->locked = config->locked;
+	room->max_members = config->max_members;
+	room->members = g_tree_new_full(compare_ids, NULL, NULL, free_member);
+	return room;
+}
+
+void portal_room_free(portal_room *room) {
+	g_tree_destroy(room->members);
+	g_free(room->name);
+	g_free(room->description);
+	g_free(room->pin);
+	g_free(room);
+}
+
+guint portal_room_count(const portal_room *room) {
+	return (guint)g_tree_nnodes(room->members);
+}
+
+portal_member *portal_room_find(const portal_room *room, const char *id) {
+	return g_tree_lookup(room->members, id);
+}
+
+static size_t weight_of(const json_t *event) {
+	size_t weight = 0;
+	portal_weigh(event, PORTAL_DEPTH_CEILING, &weight);
+	return weight;
+}
+
+/* One event for everybody but one, by reference: the room's fan-out costs no copies. */
+static void tell_others(portal_room *room, const portal_member *except, json_t *event) {
+	size_t weight = weight_of(event);
+	for(GTreeNode *node = g_tree_node_first(room->members); node != NULL; node = g_tree_node_next(node)) {
+		portal_member *member = g_tree_node_value(node);
+		if(member != except)
+			portal_member_tell(member, event, weight, room->version);
+	}
+}
+
+void portal_room_add(portal_room *room, portal_member *member) {
+	room->version++;
+	/* What the receiver is towards the new member differs, so there are two of this event, and no more. */
+	json_auto_t *to_polite = portal_event_joined(member, true);
+	json_auto_t *to_impolite = portal_event_joined(member, false);
+	size_t weight = weight_of(to_polite);
+	for(GTreeNode *node = g_tree_node_first(room->members); node != NULL; node = g_tree_node_next(node)) {
+		portal_member *other = g_tree_node_value(node);
+		json_t *event = portal_member_is_polite(other, member) ? to_polite : to_impolite;
+		portal_member_tell(other, event, weight, room->version);
+	}
+	g_tree_insert(room->members, member->id, member);
+}
+
+void portal_room_remove(portal_room *room, portal_member *member, const char *reason) {
+	room->version++;
+	json_auto_t *event = portal_event_left(member, reason);
+	g_tree_remove(room->members, member->id);
+	tell_others(room, NULL, event);
+}
+
+void portal_room_changed(portal_room *room, const portal_member *member) {
+	room->version++;
+	json_auto_t *event = portal_event_changed(member);
+	tell_others(room, member, event);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*! \file room.h
+ * \brief One room: its rules and its members. Whoever changes the roster through here has told everybody of it. */
+#ifndef PORTAL_ROOM_H
+#define PORTAL_ROOM_H
+
+#include "config.h"
+#include "member.h"
+
+struct portal_room {
+	char *name;
+	char *description; /*!< NULL if none */
+	char *pin;         /*!< NULL if none */
+	bool is_private;   /*!< not in the public list */
+	bool locked;       /*!< takes no new members */
+	json_int_t max_members;
+	GTree *members;    /*!< id → portal_member, which it owns; sorted, so that rosters can be paged */
+	guint64 version;   /*!< counts the changes of the roster and of the room */
+};
+
+portal_room *portal_room_new(const portal_room_config *config);
+void portal_room_free(portal_room *room);
+
+guint portal_room_count(const portal_room *room);
+
+/*! \brief The member of this id, NULL if there is none. Borrowed. */
+portal_member *portal_room_find(const portal_room *room, const char *id);
+
+/*! \brief Lets a member in (taken over) and tells the others. */
+void portal_room_add(portal_room *room, portal_member *member);
+
+/*! \brief Frees a member and tells the others why. \param reason such as "leave", static */
+void portal_room_remove(portal_room *room, portal_member *member, const char *reason);
+
+/*! \brief Tells the others what a member looks like now. */
+void portal_room_changed(portal_room *room, const portal_member *member);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*! \file stream.c
+ * \brief Order and numbers of one member's traffic; knows neither rooms nor requests.
+ *
+ * So far an event leaves the outbox when it is pushed. Coming back after a drop needs it until it is acknowledged: then
+ * portal_stream_acknowledge() lets go of it, and portal_stream_collect() does not. */
+#include "stream.h"
+
+#define PUSH_MAX_ENTRIES 64
+#define PUSH_MAX_WEIGHT (64 * 1024)
+
+void portal_stream_init(portal_stream *stream) {
+	*stream = (portal_stream) { 0 };
+	g_queue_init(&stream->answers);
+	g_queue_init(&stream->entries);
+}
+
+static void entry_free(void *data) {
+	portal_entry *entry = data;
+	json_decref(entry->event);
+	g_free(entry);
+}
+
+static void answer_free(void *data) {
+	json_decref(data);
+}
+
+void portal_stream_clear(portal_stream *stream) {
+	g_clear_pointer(&stream->waiting, g_hash_table_destroy);
+	g_queue_clear_full(&stream->answers, answer_free);
+	g_queue_clear_full(&stream->entries, entry_free);
+}
+
+void portal_waiting_free(portal_waiting *waiting) {
+	g_free(waiting->transaction);
+	json_decref(waiting->body);
+	g_free(waiting);
+}
+
+portal_turn portal_stream_judge(const portal_stream *stream, guint64 seq, guint64 window) {
+	if(seq <= stream->done)
+		return PORTAL_TURN_DONE;
+	if(seq == stream->done + 1)
+		return PORTAL_TURN_NOW;
+	return seq - stream->done <= window ? PORTAL_TURN_LATER : PORTAL_TURN_TOO_FAR;
+}
+
+bool portal_stream_hold(portal_stream *stream, portal_waiting *waiting, size_t max_weight) {
+	if(stream->waiting == NULL)
+		stream->waiting = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, (GDestroyNotify)portal_waiting_free);
+	const portal_waiting *former = g_hash_table_lookup(stream->waiting, &waiting->seq);
+	size_t weight = stream->waiting_weight + waiting->weight - (former != NULL ? former->weight : 0);
+	if(weight > max_weight) {
+		portal_waiting_free(waiting);
+		return false;
+	}
+	stream->waiting_weight = weight;
+	g_hash_table_replace(stream->waiting, &waiting->seq, waiting);
+	return true;
+}
+
+portal_waiting *portal_stream_take(portal_stream *stream) {
+	guint64 seq = stream->done + 1;
+	void *waiting = NULL;
+	if(stream->waiting == NULL || !g_hash_table_steal_extended(stream->waiting, &seq, NULL, &waiting))
+		return NULL;
+	stream->waiting_weight -= ((portal_waiting *)waiting)->weight;
+	return waiting;
+}
+
+void portal_stream_answered(portal_stream *stream, json_t *answer, guint64 window) {
+	stream->done++;
+	g_queue_push_tail(&stream->answers, json_incref(answer));
+	if(stream->answers.length > window)
+		json_decref(g_queue_pop_head(&stream->answers));
+}
+
+json_t *portal_stream_answer_again(const portal_stream *stream, guint64 seq) {
+	guint64 back = stream->done - seq;
+	if(back >= stream->answers.length)
+		return NULL;
+	const json_t *answer = g_queue_peek_nth((GQueue *)&stream->answers, stream->answers.length - 1 - (guint)back);
+	/* A copy: the first one may be in the hands of a transport, and what was pushed is never changed. */
+	json_t *again = json_copy((json_t *)answer);
+	json_object_set_new(again, "duplicate", json_true());
+	return again;
+}
+
+void portal_stream_append(portal_stream *stream, json_t *event, size_t weight, guint64 version) {
+	portal_entry *entry = g_new(portal_entry, 1);
+	*entry = (portal_entry) { json_incref(event), weight, version };
+	g_queue_push_tail(&stream->entries, entry);
+	stream->last++;
+}
+
+json_t *portal_stream_collect(portal_stream *stream, guint64 *cursor, guint64 *version) {
+	json_t *events = NULL;
+	size_t weight = 0;
+	for(int count = 0; *cursor < stream->last && count < PUSH_MAX_ENTRIES; count++) {
+		portal_entry *entry = g_queue_peek_head(&stream->entries);
+		weight += entry->weight;
+		if(events != NULL && weight > PUSH_MAX_WEIGHT)
+			break;
+		if(events == NULL)
+			events = json_array();
+		json_array_append(events, entry->event);
+		*version = entry->version;
+		(*cursor)++;
+		entry_free(g_queue_pop_head(&stream->entries));
+	}
+	return events;
+}
+
+portal_error portal_stream_acknowledge(portal_stream *stream, guint64 ack, guint64 pushed, portal_failure *failure) {
+	if(ack > pushed)
+		return portal_fail(failure, JANUS_PORTAL_ERROR_INVALID_ACK,
+			"ack: %" G_GUINT64_FORMAT " is above %" G_GUINT64_FORMAT ", the last event that was pushed", ack, pushed);
+	if(ack > stream->acked)
+		stream->acked = ack;
+	return PORTAL_OK;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*! \file stream.h
+ * \brief One member's ordered inbox and numbered outbox: the heart of Portal.
+ *
+ * Janus hands a client's messages to the plugin concurrently and out of order (janus.c runs each in a thread pool). The
+ * inbox puts those that carry a `seq` in order again: each takes effect once, when all before it have. The outbox numbers
+ * what is told to the member, so that its client sees gaps and repetitions. */
+#ifndef PORTAL_STREAM_H
+#define PORTAL_STREAM_H
+
+#include <glib.h>
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "error.h"
+
+/*! \brief A numbered request that came before its turn. */
+typedef struct portal_waiting {
+	guint64 seq;
+	char *transaction; /*!< Janus's, of the request; its answer carries it */
+	json_t *body;      /*!< a reference; NULL if it was refused on sight and only its number has to be used up */
+	size_t weight;
+	portal_failure refused; /*!< why, when body is NULL */
+} portal_waiting;
+
+/*! \brief One event of the outbox, shared with the other members that are told the same. */
+typedef struct portal_entry {
+	json_t *event;   /*!< a reference; never changed once it is here */
+	size_t weight;
+	guint64 version; /*!< of the room, once the event is applied */
+} portal_entry;
+
+typedef struct portal_stream {
+	/* inbox */
+	guint64 done;          /*!< the last seq that took effect */
+	GHashTable *waiting;   /*!< seq → portal_waiting; NULL until something had to wait */
+	size_t waiting_weight;
+	GQueue answers;        /*!< of json_t *, to the last numbers up to `done`, oldest first */
+	/* outbox */
+	GQueue entries;        /*!< of portal_entry *, numbers last - length + 1 … last */
+	guint64 last;          /*!< n of the newest event, 0 before the first */
+	guint64 acked;         /*!< the highest n that the client acknowledged */
+} portal_stream;
+
+void portal_stream_init(portal_stream *stream);
+void portal_stream_clear(portal_stream *stream);
+
+/*! \brief Where a number stands. */
+typedef enum portal_turn {
+	PORTAL_TURN_NOW,
+	PORTAL_TURN_DONE,    /*!< took effect before */
+	PORTAL_TURN_LATER,   /*!< may wait */
+	PORTAL_TURN_TOO_FAR, /*!< more than a window ahead */
+} portal_turn;
+
+portal_turn portal_stream_judge(const portal_stream *stream, guint64 seq, guint64 window);
+
+/*! \brief Keeps a request until its turn. The same number coming again takes the place of the copy that waits.
+ * Takes ownership of `waiting`, also on failure.
+ * @returns false if the requests that wait would weigh more than max_weight together */
+bool portal_stream_hold(portal_stream *stream, portal_waiting *waiting, size_t max_weight);
+
+/*! \brief The waiting request whose turn it is, or NULL. Owned by the caller. */
+portal_waiting *portal_stream_take(portal_stream *stream);
+
+void portal_waiting_free(portal_waiting *waiting);
+
+/*! \brief The next number took effect, and this is what was answered (borrowed; kept while it is one of the last `window`). */
+void portal_stream_answered(portal_stream *stream, json_t *answer, guint64 window);
+
+/*! \brief The answer that a number got when it took effect, marked `duplicate`; NULL if it is no longer kept.
+ * Owned by the caller. */
+json_t *portal_stream_answer_again(const portal_stream *stream, guint64 seq);
+
+/*! \brief Appends an event (borrowed) to the outbox, as number `last`. */
+void portal_stream_append(portal_stream *stream, json_t *event, size_t weight, guint64 version);
+
+/*! \brief Takes the events after number `cursor`, in order: at most 64, or 64 KiB of them, whichever is less.
+ * \param[in,out] cursor the last number that the peer was given; moved on
+ * \param[out] version of the room after the last of them
+ * @returns a new array, NULL if there is none after `cursor` */
+json_t *portal_stream_collect(portal_stream *stream, guint64 *cursor, guint64 *version);
+
+/*! \brief The client has everything up to `ack`. `pushed` is the highest number that it can have. */
+portal_error portal_stream_acknowledge(portal_stream *stream, guint64 ack, guint64 pushed, portal_failure *failure);
+
+#endif
