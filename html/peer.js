@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { Emitter, PortalError, emit } from './events.js'
 
-/** The impolite side waits so long for the first offer of the polite one. */
-const PATIENCE = 10_000
-
 /** Tries to begin anew, without having been connected in between, after negotiation went wrong. */
 const MAX_RENEWALS = 3
 
@@ -29,6 +26,7 @@ export class Connection extends Emitter {
 	#configuration
 	#signal
 	#mayRestart
+	#patience
 	#pc
 	#generation = 1
 	#steps = Promise.resolve()
@@ -37,7 +35,7 @@ export class Connection extends Emitter {
 	/** @type {(RTCIceCandidateInit | null)[]} */
 	#candidates = []
 	#renewals = 0
-	#patience
+	#offerTimer
 	/** @type {Map<MediaStreamTrack, MediaStream[]>} */
 	#tracks = new Map()
 
@@ -50,8 +48,11 @@ export class Connection extends Emitter {
 	 * @param {RTCConfiguration} [options.configuration]
 	 * @param {Iterable<[MediaStreamTrack, MediaStream[]]>} [options.tracks]
 	 * @param {() => boolean} [options.mayRestart] whether signals would reach the other member now
+	 * @param {number} [options.patience] milliseconds that the impolite side waits for the first offer
 	 */
-	constructor({ id, polite, signal, RTCPeerConnection, configuration = {}, tracks = [], mayRestart = () => true }) {
+	constructor({
+		id, polite, signal, RTCPeerConnection, configuration = {}, tracks = [], mayRestart = () => true, patience = 10_000
+	}) {
 		super()
 		/** The other member's id. */
 		this.id = id
@@ -61,6 +62,7 @@ export class Connection extends Emitter {
 		this.#RTCPeerConnection = RTCPeerConnection
 		this.#configuration = configuration
 		this.#mayRestart = mayRestart
+		this.#patience = patience
 		this.#tracks = new Map(tracks)
 		this.#open()
 	}
@@ -101,7 +103,7 @@ export class Connection extends Emitter {
 	close() {
 		if (this.closed) return
 		this.closed = true
-		clearTimeout(this.#patience)
+		clearTimeout(this.#offerTimer)
 		this.#pc.close()
 		emit(this, 'close', this)
 	}
@@ -133,8 +135,8 @@ export class Connection extends Emitter {
 		this.channel = pc.createDataChannel('portal', { negotiated: true, id: 0 })
 		this.channel.addEventListener('close', () => this.#stateChanged(pc))
 		for (const [track, streams] of this.#tracks) pc.addTrack(track, ...streams)
-		clearTimeout(this.#patience)
-		this.#patience = this.polite ? undefined : setTimeout(() => this.#step(() => this.#offer(pc)), PATIENCE)
+		clearTimeout(this.#offerTimer)
+		this.#offerTimer = this.polite ? undefined : setTimeout(() => this.#step(() => this.#offer(pc)), this.#patience)
 	}
 
 	// An RTCPeerConnection is replaced only within a step, so never while one waits for it: what is asked of
@@ -163,7 +165,7 @@ export class Connection extends Emitter {
 		if (this.#ignoring) return
 		await pc.setRemoteDescription(description)
 		this.#described = true
-		clearTimeout(this.#patience)
+		clearTimeout(this.#offerTimer)
 		for (const candidate of this.#candidates.splice(0)) await this.#addCandidate(pc, candidate)
 		if (!offer) return
 		await pc.setLocalDescription()

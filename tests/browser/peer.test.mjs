@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { test } from 'node:test'
+import assert from 'node:assert/strict'
+import { Connection } from '../../html/peer.js'
+import { FakePeerConnection } from './fake-rtc.mjs'
+import { eventually, wait } from './wait.mjs'
+
+const track = id => ({ id })
+
+/** Two connections whose signals travel in order, each direction with a delay of its own. */
+function makePair({ delay = () => 0, polite = {}, impolite = {} } = {}) {
+	const sides = {}
+	const log = []
+	const end = (name, other, options) => {
+		let road = Promise.resolve()
+		const signal = (type, payload) => {
+			const text = JSON.stringify(payload)
+			log.push({ from: name, type, payload: JSON.parse(text) })
+			road = road.then(() => wait(delay())).then(() => sides[other].take(type, JSON.parse(text)))
+		}
+		const side = sides[name] = new Connection({
+			id: other, polite: name === 'polite', signal, RTCPeerConnection: FakePeerConnection, ...options
+		})
+		side.heard = []
+		side.errors = []
+		side.on('track', ({ track }) => side.heard.push(track.id))
+		side.on('error', error => side.errors.push(error))
+	}
+	end('polite', 'impolite', polite)
+	end('impolite', 'polite', impolite)
+	return { ...sides, log, close: () => Object.values(sides).forEach(side => side.close()) }
+}
+
+const connected = ({ polite, impolite }) => [polite, impolite].every(({ pc }) => {
+	return pc.connectionState === 'connected' && pc.signalingState === 'stable'
+})
+
+test('a pair connects with one offer, the polite side\'s, and one answer', async () => {
+	const pair = makePair()
+	await eventually(() => connected(pair))
+	const said = pair.log.filter(({ type }) => type === 'description')
+	assert.deepEqual(said.map(({ from, payload }) => [from, payload.description.type, payload.generation]), [
+		['polite', 'offer', 1], ['impolite', 'answer', 1]
+	])
+	pair.close()
+})
+
+test('candidates that come before their description are kept until it is there', async () => {
+	const { impolite, ...pair } = makePair()
+	pair.polite.close()
+	impolite.take('candidate', { generation: 1, candidate: { candidate: 'x.1' } })
+	impolite.take('candidate', { generation: 1, candidate: null })
+	await wait(5)
+	assert.equal(impolite.pc.candidates, undefined)
+	const description = { type: 'offer', sdp: JSON.stringify({ name: 'x', round: 1, tracks: [] }) }
+	impolite.take('description', { generation: 1, description })
+	await eventually(() => impolite.pc.candidates?.length === 2)
+	assert.deepEqual(impolite.errors, [])
+	impolite.close()
+})
+
+test('the library\'s own data channel is there from the start', () => {
+	const pair = makePair()
+	const { label, negotiated, id } = pair.polite.channel
+	assert.deepEqual({ label, negotiated, id }, { label: 'portal', negotiated: true, id: 0 })
+	pair.close()
+})
+
+test('tracks reach the other side whenever and by whomever they are added', async () => {
+	const pair = makePair({ polite: { tracks: [[track('early'), []]] } })
+	await eventually(() => connected(pair))
+	pair.polite.addTrack(track('a'))
+	pair.impolite.addTrack(track('b'))
+	pair.impolite.addTrack(track('c'))
+	await eventually(() => pair.impolite.heard.length === 2 && pair.polite.heard.length === 2)
+	assert.deepEqual(pair.impolite.heard.sort(), ['a', 'early'])
+	assert.deepEqual(pair.polite.heard.sort(), ['b', 'c'])
+	pair.close()
+})
+
+test('when two offers meet, both sides end up with everything and without an error', async () => {
+	for (let seed = 1; seed <= 40; seed++) {
+		const random = generator(seed)
+		FakePeerConnection.delay = () => random() * 3
+		const pair = makePair({ delay: () => random() * 4 })
+		const wanted = { polite: [], impolite: [] }
+		for (let i = 0; i < 6; i++) {
+			await wait(random() * 6)
+			const name = random() < 0.5 ? 'polite' : 'impolite'
+			wanted[name].push(`${name}${i}`)
+			pair[name].addTrack(track(`${name}${i}`))
+		}
+		await eventually(() => {
+			return connected(pair) && pair.polite.heard.length === wanted.impolite.length
+				&& pair.impolite.heard.length === wanted.polite.length
+		}, () => `seed ${seed}: ${JSON.stringify([wanted, pair.polite.heard, pair.impolite.heard, pair.log])}`)
+		assert.deepEqual([pair.polite.errors, pair.impolite.errors], [[], []], `seed ${seed}`)
+		assert.deepEqual(new Set(pair.log.map(({ payload }) => payload.generation)), new Set([1]), `seed ${seed}`)
+		pair.close()
+	}
+	FakePeerConnection.delay = () => 0
+})
+
+test('an offer that comes while an answer is being applied is not taken for a collision', async () => {
+	FakePeerConnection.delay = () => 20
+	const pair = makePair()
+	await eventually(() => connected(pair))
+	const { impolite, log } = pair
+	impolite.addTrack(track('mine'))
+	await eventually(() => log.some(({ from, payload }) => from === 'impolite' && payload.description?.type === 'offer'))
+	pair.polite.take = () => {}
+	const { name, round } = JSON.parse(impolite.pc.localDescription.sdp)
+	const other = JSON.parse(impolite.pc.remoteDescription.sdp)
+	const say = (type, more) => impolite.take('description', {
+		generation: 1, description: { type, sdp: JSON.stringify({ name: other.name, ...more }) }
+	})
+	say('answer', { round: 90, to: `${name}.${round}`, tracks: [] })
+	say('offer', { round: 91, tracks: ['theirs'] })
+	await eventually(() => impolite.heard.includes('theirs'))
+	assert.deepEqual(impolite.errors, [])
+	FakePeerConnection.delay = () => 0
+	pair.close()
+})
+
+test('what carries a lower generation is dropped', async () => {
+	const pair = makePair()
+	await eventually(() => connected(pair))
+	pair.impolite.take('portal.renew', { generation: 1 })
+	pair.polite.take('portal.renew', { generation: 1 })
+	await eventually(() => connected(pair) && pair.log.at(-1).payload.generation === 2)
+	const before = pair.impolite.pc
+	pair.impolite.take('description', { generation: 1, description: { type: 'offer', sdp: '{"tracks":["old"]}' } })
+	pair.impolite.take('candidate', { generation: 1, candidate: { candidate: 'old' } })
+	pair.polite.take('portal.renew', { generation: 1 })
+	await wait(20)
+	assert.equal(pair.impolite.pc, before)
+	assert.deepEqual([pair.impolite.heard, pair.impolite.errors, pair.polite.errors], [[], [], []])
+	assert.ok(pair.log.every(({ payload }) => payload.generation <= 2))
+	pair.close()
+})
+
+test('a higher generation is taken only as an offer and only from the polite side', async () => {
+	const pair = makePair()
+	await eventually(() => connected(pair))
+	const before = [pair.polite.pc, pair.impolite.pc]
+	const description = type => ({ generation: 7, description: { type, sdp: '{"name":"x","round":1,"tracks":[]}' } })
+	pair.polite.take('description', description('offer'))
+	pair.impolite.take('description', description('answer'))
+	pair.impolite.take('candidate', { generation: 7, candidate: null })
+	await wait(20)
+	assert.deepEqual([pair.polite.pc, pair.impolite.pc], before)
+	pair.impolite.take('description', description('offer'))
+	await eventually(() => pair.impolite.pc !== before[1])
+	assert.equal(before[1].signalingState, 'closed')
+	pair.close()
+})
+
+test('a new generation carries the same tracks over new connections', async () => {
+	const pair = makePair({ polite: { tracks: [[track('p'), []]] }, impolite: { tracks: [[track('i'), []]] } })
+	await eventually(() => connected(pair))
+	pair.polite.addTrack(track('q'))
+	await eventually(() => pair.impolite.heard.length === 2)
+	const before = pair.polite.pc
+	pair.polite.take('portal.renew', { generation: 1 })
+	// What the former one still says comes to nothing, and holds nothing up.
+	before.dispatchEvent(new Event('negotiationneeded'))
+	await eventually(() => pair.polite.pc !== before && connected(pair))
+	await eventually(() => pair.polite.heard.length === 2)
+	assert.deepEqual([pair.polite.heard, pair.impolite.heard], [['i', 'i'], ['p', 'q', 'p', 'q']])
+	pair.close()
+})
+
+test('negotiation that went wrong starts anew, asked for by the impolite side, and is reported', async () => {
+	const pair = makePair()
+	await eventually(() => connected(pair))
+	const before = pair.polite.pc
+	pair.impolite.take('description', { generation: 1, description: { type: 'offer', sdp: 'garbage' } })
+	await eventually(() => pair.polite.pc !== before && connected(pair))
+	assert.deepEqual(pair.log.filter(({ type }) => type === 'portal.renew').map(({ from }) => from), ['impolite'])
+	const [error] = pair.impolite.errors
+	assert.deepEqual([error.code, error.id], ['negotiation_failed', 'polite'])
+	pair.close()
+})
+
+test('negotiation that always goes wrong is given up', async () => {
+	class Broken extends FakePeerConnection {
+		setLocalDescription() {
+			return Promise.reject(new Error('broken'))
+		}
+	}
+	const pair = makePair({ polite: { RTCPeerConnection: Broken } })
+	await wait(100)
+	assert.equal(pair.polite.errors.length, 4)
+	pair.close()
+})
+
+test('a malformed signal does no harm to what follows', async () => {
+	const pair = makePair()
+	for (const payload of [null, undefined, 7, 'x', {}, { generation: 'one' }]) {
+		for (const type of ['description', 'candidate', 'portal.renew', 'portal.unheard']) {
+			pair.polite.take(type, payload)
+			pair.impolite.take(type, payload)
+		}
+	}
+	await eventually(() => connected(pair))
+	assert.deepEqual([pair.polite.errors, pair.impolite.errors], [[], []])
+	pair.close()
+})
+
+test('the impolite side offers by itself when the polite one does not for a while', async () => {
+	const signals = []
+	const connection = new Connection({
+		id: 'other', polite: false, patience: 50, RTCPeerConnection: FakePeerConnection,
+		signal: (type, payload) => signals.push(payload)
+	})
+	await wait(30)
+	assert.deepEqual(signals, [])
+	await eventually(() => signals[0]?.description.type === 'offer')
+	connection.close()
+})
+
+test('a failed connection restarts ICE, but not while signals would not arrive', async () => {
+	let reachable = false
+	const pair = makePair({ polite: { mayRestart: () => reachable } })
+	await eventually(() => connected(pair))
+	pair.polite.pc.become('failed')
+	assert.equal(pair.polite.pc.restarts, 0)
+	reachable = true
+	pair.polite.pc.become('failed')
+	assert.equal(pair.polite.pc.restarts, 1)
+	await eventually(() => pair.log.filter(({ payload }) => payload.description?.type === 'offer').length === 2)
+	pair.close()
+})
+
+test('a closed connection is silent and says so once', async () => {
+	const pair = makePair()
+	let closes = 0
+	pair.polite.on('close', connection => {
+		assert.equal(connection, pair.polite)
+		closes++
+	})
+	pair.polite.close()
+	pair.polite.close()
+	pair.polite.addTrack(track('late'))
+	pair.polite.take('description', { generation: 1, description: { type: 'offer', sdp: '{}' } })
+	await wait(20)
+	assert.equal(closes, 1)
+	assert.deepEqual(pair.log.filter(({ from }) => from === 'polite'), [])
+	pair.close()
+})
+
+/** Numbers that look random and are the same in each run. */
+function generator(seed) {
+	let state = seed * 2_654_435_769 >>> 0
+	return () => {
+		state ^= state << 13
+		state ^= state >>> 17
+		state ^= state << 5
+		return (state >>> 0) / 2 ** 32
+	}
+}
