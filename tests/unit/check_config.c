@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "check_portal.h"
+
+#include <glib/gstdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config_jcfg.h"
+#include "fake_host.h"
+
+static char *folder;
+
+static void set_up(void) {
+	folder = g_dir_make_tmp("portal-XXXXXX", NULL);
+	ck_assert_ptr_nonnull(folder);
+}
+
+static void tear_down(void) {
+	g_autofree char *path = g_build_filename(folder, "test.jcfg", NULL);
+	g_unlink(path);
+	g_rmdir(folder);
+	g_clear_pointer(&folder, g_free);
+}
+
+/* Reads a file that holds this text; *error is set instead if it is refused. */
+static portal_config *read_text(const char *text, gssize length, char **error) {
+	g_autofree char *path = g_build_filename(folder, "test.jcfg", NULL);
+	ck_assert(g_file_set_contents(path, text, length, NULL));
+	return portal_config_read(path, error);
+}
+
+static void refused(const char *text, const char *first, const char *second) {
+	g_autofree char *error = NULL;
+	portal_config *config = read_text(text, -1, &error);
+	ck_assert_msg(config == NULL, "taken, though it should be refused: %s", text);
+	ck_assert_msg(error != NULL && strstr(error, first) != NULL && strstr(error, second) != NULL,
+		"%s\nshould say “%s” and “%s”, but says: %s", text, first, second, error);
+}
+
+START_TEST(no_file_means_defaults_and_no_rooms) {
+	g_autofree char *path = g_build_filename(folder, "absent.jcfg", NULL);
+	g_autofree char *error = NULL;
+	g_autoptr(portal_config) config = portal_config_read(path, &error);
+	ck_assert_ptr_nonnull(config);
+	ck_assert_ptr_null(error);
+	ck_assert_uint_eq(config->rooms->len, 0);
+	ck_assert_int_eq(config->limits.max_members, 32);
+	ck_assert_int_eq(config->limits.max_signal, 65536);
+}
+END_TEST
+
+START_TEST(rooms_take_what_they_say_and_the_general_default) {
+	g_autofree char *error = NULL;
+	g_autoptr(portal_config) config = read_text(
+		"room-a: { description = \"Ä\"; pin = \"12\"; is_private = true; locked = \"yes\"; max_members = 3 }\n"
+		"general: { max_members = 7; max_signals = 0x10 }\n"
+		"room-B_2-c: { is_private = \"no\" }\n", -1, &error);
+	ck_assert_msg(config != NULL, "%s", error);
+	ck_assert_int_eq(config->limits.max_signals, 16);
+	ck_assert_uint_eq(config->rooms->len, 2);
+	const portal_room_config *a = g_ptr_array_index(config->rooms, 0), *b = g_ptr_array_index(config->rooms, 1);
+	ck_assert_str_eq(a->room, "a");
+	ck_assert_str_eq(a->description, "Ä");
+	ck_assert_str_eq(a->pin, "12");
+	ck_assert(a->is_private && a->locked);
+	ck_assert_int_eq(a->max_members, 3);
+	ck_assert_str_eq(b->room, "B_2-c");
+	ck_assert_ptr_null(b->pin);
+	ck_assert(!b->is_private && !b->locked);
+	ck_assert_int_eq(b->max_members, 7);
+}
+END_TEST
+
+START_TEST(what_does_not_parse_is_refused_with_its_line) {
+	refused("general: {\n\tmax_members = 3\n\troom-a: {", ":3", "syntax error");
+	refused("general: { }\nroom-a: { pin = \"1 }\n", ":3", "syntax error"); /* the quote is open up to the end */
+	refused("room-a: { }\nroom-a: { }\n", ":2", "duplicate");
+	refused("room-a: { pin = \"1\"\n\n pin = \"2\" }", ":3", "duplicate");
+}
+END_TEST
+
+START_TEST(unknown_options_are_refused_with_their_line) {
+	refused("room-a: {\n\tpinn = \"1\"\n}", ":2: room-a.pinn", "not an option of a room");
+	refused("general: {\n\n\tadmin_kee = \"1\"\n}", ":3: general.admin_kee", "not an option of general");
+	refused("\nrooms: { }", ":2: rooms", "neither general nor a room");
+	refused("general = 5", ":1: general", "should be a group");
+	refused("room-a = \"open\"", ":1: room-a", "should be a group");
+}
+END_TEST
+
+START_TEST(values_out_of_range_are_refused_with_their_line) {
+	refused("general: {\n max_members = 1 }", ":2: general.max_members", "from 2 to 100000");
+	refused("general: { max_members = 100001 }", "general.max_members", "from 2");
+	refused("general: { max_members = 4.5 }", "general.max_members", "whole number");
+	refused("general: { max_members = \"many\" }", "general.max_members", "whole number");
+	refused("general: { max_depth = 65 }", "general.max_depth", "8 to 64");
+	refused("general: { window = -1L }", "general.window", "from 1");
+	refused("room-a: { pin = 1234 }", "room-a.pin", "string");
+	refused("room-a: { pin = \"\" }", "room-a.pin", "1 to 256");
+	refused("room-a: { pin = [ \"1\" ] }", "room-a.pin", "string");
+	refused("room-a: { is_private = 1 }", "room-a.is_private", "true or false");
+	refused("room-a: { locked = \"maybe\" }", "room-a.locked", "true or false");
+	refused("room-a: { description = \"\xff\" }", "room-a.description", "string");
+	refused("general: { max_rooms = 1 }\nroom-a: { }\nroom-b: { }", ":3: room-b", "max_rooms");
+}
+END_TEST
+
+START_TEST(room_names_are_checked) {
+	refused("room-: { }", "room-", "1 to 64");
+	refused("room-a*: { }", "room-a*", "1 to 64");
+	g_autofree char *name = g_strnfill(65, 'x');
+	g_autofree char *text = g_strdup_printf("room-%s: { }", name);
+	refused(text, "room-x", "1 to 64");
+}
+END_TEST
+
+START_TEST(what_is_no_text_file_is_refused) {
+	g_autofree char *error = NULL, *other = NULL;
+	const char text[] = "room-a: { pin = \"1\" }\0room-b: { }";
+	ck_assert_ptr_null(read_text(text, sizeof(text) - 1, &error));
+	ck_assert_ptr_nonnull(strstr(error, "NUL"));
+	ck_assert_ptr_null(portal_config_read(folder, &other)); /* a folder */
+	ck_assert_ptr_nonnull(other);
+}
+END_TEST
+
+START_TEST(groups_in_groups_end_somewhere) {
+	GString *text = g_string_new("general: { x: ");
+	for(int i = 0; i < 500; i++)
+		g_string_append(text, "{ x: ");
+	g_string_append(text, "1;");
+	for(int i = 0; i < 500; i++)
+		g_string_append(text, " };");
+	g_string_append(text, " }");
+	refused(text->str, "general.x", "not an option");
+	g_string_free(text, TRUE);
+}
+END_TEST
+
+static char *sample_text(void) {
+	const char *source = getenv("PORTAL_SOURCE");
+	g_autofree char *path = g_build_filename(source != NULL ? source : ".", "conf/janus.plugin.portal.jcfg.sample", NULL);
+	char *text = NULL;
+	ck_assert_msg(g_file_get_contents(path, &text, NULL, NULL), "cannot read %s", path);
+	return text;
+}
+
+START_TEST(sample_has_the_three_rooms_and_is_all_defaults) {
+	g_autofree char *text = sample_text(), *error = NULL;
+	g_autoptr(portal_config) sample = read_text(text, -1, &error);
+	ck_assert_msg(sample != NULL, "%s", error);
+	ck_assert_uint_eq(sample->rooms->len, 3);
+	const char *const names[] = { "coffee-chat", "home", "misc" };
+	for(guint i = 0; i < 3; i++)
+		ck_assert_str_eq(((portal_room_config *)g_ptr_array_index(sample->rooms, i))->room, names[i]);
+	json_auto_t *none = json_object();
+	portal_config_error unused = { 0 };
+	g_autoptr(portal_config) defaults = portal_config_new(none, &unused);
+	ck_assert(memcmp(&sample->limits, &defaults->limits, sizeof(portal_limits)) == 0);
+}
+END_TEST
+
+/* Turns "#max_signal = 65536" lines into live ones: each is an option, and says its true default. */
+START_TEST(sample_tells_every_general_option_with_its_default) {
+	g_autofree char *text = sample_text(), *error = NULL;
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+	int count = 0;
+	for(char **line = lines; *line != NULL; line++) {
+		if(g_str_has_prefix(*line, "\t#")) {
+			(*line)[1] = ' ';
+			count++;
+		}
+	}
+	g_autofree char *live = g_strjoinv("\n", lines);
+	g_autoptr(portal_config) sample = read_text(live, -1, &error);
+	ck_assert_msg(sample != NULL, "%s", error);
+	ck_assert_int_eq(count, sizeof(portal_limits) / sizeof(json_int_t));
+	json_auto_t *none = json_object();
+	portal_config_error unused = { 0 };
+	g_autoptr(portal_config) defaults = portal_config_new(none, &unused);
+	ck_assert(memcmp(&sample->limits, &defaults->limits, sizeof(portal_limits)) == 0);
+}
+END_TEST
+
+Suite *config_suite(void) {
+	Suite *suite = suite_create("config");
+	TCase *tests = tcase_create("config");
+	tcase_add_checked_fixture(tests, set_up, tear_down);
+	tcase_add_test(tests, no_file_means_defaults_and_no_rooms);
+	tcase_add_test(tests, rooms_take_what_they_say_and_the_general_default);
+	tcase_add_test(tests, what_does_not_parse_is_refused_with_its_line);
+	tcase_add_test(tests, unknown_options_are_refused_with_their_line);
+	tcase_add_test(tests, values_out_of_range_are_refused_with_their_line);
+	tcase_add_test(tests, room_names_are_checked);
+	tcase_add_test(tests, what_is_no_text_file_is_refused);
+	tcase_add_test(tests, groups_in_groups_end_somewhere);
+	tcase_add_test(tests, sample_has_the_three_rooms_and_is_all_defaults);
+	tcase_add_test(tests, sample_tells_every_general_option_with_its_default);
+	suite_add_tcase(suite, tests);
+	return suite;
+}
