@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/**
+ * What the integration tests share: a real Janus for the tests of one file, members who join with
+ * one line, the Admin API, and checks of the shapes that recur.
+ */
+import assert from 'node:assert/strict'
+import { after, afterEach, before } from 'node:test'
+import { startJanus } from '../lib/janus.mjs'
+import { idOf, newKey, PLUGIN, Session } from './client.mjs'
+
+export const ROOMS = `
+general: {
+}
+room-home: {
+	description = "At home"
+}
+room-other: {
+	description = "Elsewhere"
+	max_members = 3
+}
+room-vault: {
+	description = "With a pin"
+	pin = "open sesame"
+}
+room-shut: {
+	description = "Takes nobody"
+	locked = true
+}
+room-secret: {
+	description = "Not listed"
+	is_private = true
+}
+`
+
+export const CODES = {
+	invalid_json: 422, unknown_request: 423, room_not_set: 424, already_joined: 425,
+	room_not_found: 426, member_not_found: 428, missing_field: 429, invalid_field: 430,
+	jsep_refused: 431, room_full: 432, wrong_pin: 433, room_locked: 434, too_deep: 435, too_large: 436,
+	window_exceeded: 437, peer_used: 438, recipient_is_self: 439, key_in_use: 440, invalid_ack: 441,
+	answer_gone: 442, server_full: 443,
+}
+
+export const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
+
+/** Asks `look` again and again until it gives something true; fails with `what` and the last answer. */
+export async function eventually(what, look, timeout = 10_000) {
+	const end = Date.now() + timeout
+	for (;;) {
+		const found = await look()
+		if (found) return found
+		assert.ok(Date.now() < end, `Not within ${timeout} ms: ${what}`)
+		await sleep(20)
+	}
+}
+
+/** Asserts that an answer is an error of that code and nothing else, and that its text matches. */
+export function refused(reply, code, text = /./) {
+	const { error, ...rest } = reply
+	assert.deepEqual(rest, { portal: 'error', error_code: CODES[code], code }, `with the text: ${error}`)
+	assert.equal(typeof error, 'string')
+	assert.match(error, text)
+}
+
+const byId = (a, b) => a.id < b.id ? -1 : 1
+
+/** A roster in a fixed order, since the wire promises none. */
+export const sorted = members => [...members].sort(byId)
+
+/** What `self` is towards `other`: of a pair the one with the greater id is polite. */
+export const politeTowards = (self, other) => Buffer.from(self).compare(Buffer.from(other)) > 0
+
+/** A pseudo-random source whose seed can be printed and given again. */
+export function randomness(seed) {
+	let state = seed >>> 0
+	return () => {
+		state = state + 0x6d2b79f5 >>> 0
+		let t = Math.imul(state ^ state >>> 15, state | 1)
+		t ^= t + Math.imul(t ^ t >>> 7, t | 61)
+		return ((t ^ t >>> 14) >>> 0) / 4294967296
+	}
+}
+
+/** The seed of this run: chosen anew, or given by TEST_SEED to repeat a run. */
+export const newSeed = () => Number(process.env.TEST_SEED) || Math.floor(Math.random() * 0xffffffff)
+
+/** A Janus with what the tests need around it. */
+export class Lab {
+	#sessions = new Set()
+
+	constructor(janus) {
+		this.janus = janus
+	}
+
+	async session() {
+		const session = await Session.open(this.janus.url)
+		this.#sessions.add(session)
+		return session
+	}
+
+	/** A handle on a session of its own, not in any room. */
+	async peer() {
+		return (await this.session()).attach()
+	}
+
+	/** A member: its handle, with `.key`, `.id` and `.joined`, the reply to its join. */
+	async join(room, fields = {}, peer = undefined) {
+		const handle = peer ?? await this.peer()
+		handle.key = fields.key ?? newKey()
+		handle.joined = await handle.ask({ request: 'join', room, key: handle.key, ...fields })
+		assert.equal(handle.joined.portal, 'success', JSON.stringify(handle.joined))
+		assert.equal(handle.joined.id, idOf(handle.key))
+		handle.id = handle.joined.id
+		return handle
+	}
+
+	/** Members one after the other; the earlier ones have been told of the later ones. */
+	async members(room, count) {
+		const members = []
+		for (let i = 0; i < count; i++) members.push(await this.join(room))
+		for (const [index, member] of members.entries()) await member.gather(count - 1 - index, 'joined')
+		return members
+	}
+
+	/** A request of the Admin API over HTTP; Janus's whole answer. */
+	async admin(message) {
+		const path = [message.session_id, message.handle_id].filter(Boolean).map(id => '/' + id).join('')
+		const body = { admin_secret: this.janus.adminSecret, transaction: 'admin', ...message }
+		const options = { method: 'POST', body: JSON.stringify(body), signal: AbortSignal.timeout(10_000) }
+		return (await fetch(this.janus.httpAdminUrl + path, options)).json()
+	}
+
+	/** A request to the plugin by the Admin API's `message_plugin`. */
+	async adminAsk(request) {
+		const answer = await this.admin({ janus: 'message_plugin', plugin: PLUGIN, request })
+		assert.equal(answer.janus, 'success', JSON.stringify(answer))
+		return answer.response
+	}
+
+	/** What the Admin API tells of a handle. */
+	async info(handle) {
+		const ids = { session_id: handle.session.id, handle_id: handle.handleId }
+		const answer = await this.admin({ janus: 'handle_info', ...ids })
+		assert.equal(answer.janus, 'success', JSON.stringify(answer))
+		return answer.info
+	}
+
+	async count(room) {
+		return (await this.adminAsk({ request: 'listmembers', room })).members.length
+	}
+
+	/** Ends all sessions and waits until no room has a member: whoever stays is a ghost. */
+	async clear() {
+		await Promise.all([...this.#sessions].map(session => session.close()))
+		this.#sessions.clear()
+		await eventually('all rooms are empty', async () => {
+			const { list } = await this.adminAsk({ request: 'list' })
+			return list.every(room => room.num_members === 0)
+		})
+	}
+}
+
+/**
+ * Starts a Janus before the tests of a `describe`, clears it after each, stops it after the last;
+ * it must end by itself and cleanly. Returns a lab whose `janus` is there once the tests run.
+ */
+export function useLab(options = {}) {
+	const lab = new Lab(undefined)
+	before(async () => {
+		lab.janus = await startJanus({ config: ROOMS, transports: ['websockets', 'http'], admin: true, ...options })
+	})
+	afterEach(() => lab.clear())
+	after(async () => {
+		const log = lab.janus?.log
+		const end = await lab.janus?.stop()
+		assert.deepEqual(end, { code: 0, signal: null }, `Janus did not end well:\n${log?.()}`)
+	})
+	return lab
+}
