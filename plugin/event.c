@@ -98,7 +98,7 @@ json_t *portal_event_changed(const portal_member *member) {
 }
 
 json_t *portal_event_signal(const portal_member *from, const char *type, json_t *payload) {
-	return json_pack("{s:s, s:s, s:s, s:O*}", "event", "signal", "from", from->id, "type", type, "payload", payload);
+	return json_pack("{s:s, s:s, s:s, s:O}", "event", "signal", "from", from->id, "type", type, "payload", payload);
 }
 
 json_t *portal_event_push(const portal_room *room, guint64 n, guint64 version, json_t *events) {

@@ -31,7 +31,7 @@ json_t *portal_event_member_entry(const portal_member *member);
 json_t *portal_event_joined(const portal_member *member, bool to_polite);
 json_t *portal_event_left(const portal_member *member, const char *reason);
 json_t *portal_event_changed(const portal_member *member);
-/*! \param payload borrowed, NULL if there is none */
+/*! \param payload borrowed */
 json_t *portal_event_signal(const portal_member *from, const char *type, json_t *payload);
 
 /*! \brief A push. \param n number of the first of the events \param events stolen */

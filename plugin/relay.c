@@ -100,6 +100,8 @@ static portal_error check_signal(relaying *signal, const json_t *json, portal_fa
 		return portal_fail(failure, JANUS_PORTAL_ERROR_INVALID_FIELD, "signals[%zu]: should be an object", signal->index);
 	if(portal_fields_check(signal_fields, json, &signal->call->registry->limits, failure) != PORTAL_OK)
 		return failure->error;
+	if(json_object_get(json, "payload") == NULL) /* null is a payload: the end of candidates, for one */
+		return portal_fail(failure, JANUS_PORTAL_ERROR_MISSING_FIELD, "payload: is missing");
 	const json_t *to = portal_field_get(json, "to");
 	return to == NULL ? PORTAL_OK : check_recipients(to, failure);
 }
@@ -110,7 +112,6 @@ static void relay_signal(relaying *signal, const json_t *json) {
 		json_array_append_new(signal->failed, portal_event_signal_failed(signal->index, NULL, &failure));
 		return;
 	}
-	/* A payload of null is a payload. */
 	json_auto_t *event = portal_event_signal(signal->from, portal_field_string(json, "type"), json_object_get(json, "payload"));
 	signal->event = event;
 	signal->relay = ++signal->call->registry->relays;

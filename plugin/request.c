@@ -186,8 +186,9 @@ static portal_error honour_ack(portal_call *call) {
 /* Carries out the request whose turn it is, and keeps its answer in case that its client did not get it. */
 static json_t *take_turn(portal_call *call, const portal_request *request) {
 	json_t *answer = portal_call_answer(call, request);
+	const portal_limits *limits = &call->registry->limits;
 	if(call->peer->member != NULL) /* it was not `leave` */
-		portal_stream_answered(&call->peer->member->stream, answer, (guint64)call->registry->limits.window);
+		portal_stream_answered(&call->peer->member->stream, answer, (guint64)limits->window, (size_t)limits->max_request);
 	return answer;
 }
 
@@ -249,12 +250,10 @@ json_t *portal_request_handle(portal_registry *registry, portal_peer *peer, cons
 	portal_call call = { registry, peer, body, { 0 } };
 	peer->requests++;
 	size_t weight = portal_call_look(&call);
-	if(call.failure.error == JANUS_PORTAL_ERROR_INVALID_JSON)
-		return portal_event_error(&call.failure);
 	portal_failure refused = call.failure;
 	const portal_request *request = portal_call_find(&call, requests);
 	if(request == NULL)
-		return portal_event_error(&call.failure);
+		return portal_event_error(refused.error != PORTAL_OK ? &refused : &call.failure);
 	if(request->members_only && peer->member == NULL) {
 		portal_fail(&call.failure, JANUS_PORTAL_ERROR_ROOM_NOT_SET, "This handle is in no room: join one first");
 		return portal_event_error(&call.failure);

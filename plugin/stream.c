@@ -6,6 +6,8 @@
  * portal_stream_acknowledge() lets go of it, and portal_stream_collect() does not. */
 #include "stream.h"
 
+#include "fields.h"
+
 #define PUSH_MAX_ENTRIES 64
 #define PUSH_MAX_WEIGHT (64 * 1024)
 
@@ -22,7 +24,9 @@ static void entry_free(void *data) {
 }
 
 static void answer_free(void *data) {
-	json_decref(data);
+	portal_answer *answer = data;
+	json_decref(answer->answer);
+	g_free(answer);
 }
 
 void portal_stream_clear(portal_stream *stream) {
@@ -68,20 +72,27 @@ portal_waiting *portal_stream_take(portal_stream *stream) {
 	return waiting;
 }
 
-void portal_stream_answered(portal_stream *stream, json_t *answer, guint64 window) {
+void portal_stream_answered(portal_stream *stream, json_t *answer, guint64 window, size_t max_weight) {
+	portal_answer *kept = g_new0(portal_answer, 1);
+	kept->answer = json_incref(answer);
+	portal_weigh(answer, PORTAL_DEPTH_CEILING, &kept->weight);
+	g_queue_push_tail(&stream->answers, kept);
+	stream->answers_weight += kept->weight;
 	stream->done++;
-	g_queue_push_tail(&stream->answers, json_incref(answer));
-	if(stream->answers.length > window)
-		json_decref(g_queue_pop_head(&stream->answers));
+	while(stream->answers.length > window || (stream->answers.length > 1 && stream->answers_weight > max_weight)) {
+		portal_answer *oldest = g_queue_pop_head(&stream->answers);
+		stream->answers_weight -= oldest->weight;
+		answer_free(oldest);
+	}
 }
 
 json_t *portal_stream_answer_again(const portal_stream *stream, guint64 seq) {
 	guint64 back = stream->done - seq;
 	if(back >= stream->answers.length)
 		return NULL;
-	const json_t *answer = g_queue_peek_nth((GQueue *)&stream->answers, stream->answers.length - 1 - (guint)back);
+	const portal_answer *kept = g_queue_peek_nth((GQueue *)&stream->answers, stream->answers.length - 1 - (guint)back);
 	/* A copy: the first one may be in the hands of a transport, and what was pushed is never changed. */
-	json_t *again = json_copy((json_t *)answer);
+	json_t *again = json_copy(kept->answer);
 	json_object_set_new(again, "duplicate", json_true());
 	return again;
 }

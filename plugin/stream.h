@@ -23,6 +23,12 @@ typedef struct portal_waiting {
 	portal_failure refused; /*!< why, when body is NULL */
 } portal_waiting;
 
+/*! \brief What a numbered request was answered, kept in case that its client did not get it. */
+typedef struct portal_answer {
+	json_t *answer; /*!< a reference; never changed */
+	size_t weight;
+} portal_answer;
+
 /*! \brief One event of the outbox, shared with the other members that are told the same. */
 typedef struct portal_entry {
 	json_t *event;   /*!< a reference; never changed once it is here */
@@ -35,7 +41,8 @@ typedef struct portal_stream {
 	guint64 done;          /*!< the last seq that took effect */
 	GHashTable *waiting;   /*!< seq → portal_waiting; NULL until something had to wait */
 	size_t waiting_weight;
-	GQueue answers;        /*!< of json_t *, to the last numbers up to `done`, oldest first */
+	GQueue answers;        /*!< of portal_answer *, to the last numbers up to `done`, oldest first */
+	size_t answers_weight;
 	/* outbox */
 	GQueue entries;        /*!< of portal_entry *, numbers last - length + 1 … last */
 	guint64 last;          /*!< n of the newest event, 0 before the first */
@@ -65,8 +72,9 @@ portal_waiting *portal_stream_take(portal_stream *stream);
 
 void portal_waiting_free(portal_waiting *waiting);
 
-/*! \brief The next number took effect, and this is what was answered (borrowed; kept while it is one of the last `window`). */
-void portal_stream_answered(portal_stream *stream, json_t *answer, guint64 window);
+/*! \brief The next number took effect, and this is what was answered (borrowed). It is kept while it is one of the last
+ * `window`, and those weigh at most max_weight together: an answer may list thousands of failures. */
+void portal_stream_answered(portal_stream *stream, json_t *answer, guint64 window, size_t max_weight);
 
 /*! \brief The answer that a number got when it took effect, marked `duplicate`; NULL if it is no longer kept.
  * Owned by the caller. */

@@ -60,56 +60,56 @@ START_TEST(to_everybody_else) {
 END_TEST
 
 START_TEST(to_null_is_to_everybody_else) {
-	relay("[{'to':null,'type':'x'}]", "{'portal':'success','relayed':2}");
+	relay("[{'to':null,'type':'x','payload':0}]", "{'portal':'success','relayed':2}");
 }
 END_TEST
 
 START_TEST(to_several_each_once) {
-	relay("[{'to':['B','C','B'],'type':'x'}]", "{'portal':'success','relayed':2}");
-	got(b, "[{'event':'signal','from':'A','type':'x'}]");
-	got(c, "[{'event':'signal','from':'A','type':'x'}]");
-	relay("[{'to':['B','B'],'type':'x'},{'to':'B','type':'y'}]", "{'portal':'success','relayed':2}");
+	relay("[{'to':['B','C','B'],'type':'x','payload':0}]", "{'portal':'success','relayed':2}");
+	got(b, "[{'event':'signal','from':'A','type':'x','payload':0}]");
+	got(c, "[{'event':'signal','from':'A','type':'x','payload':0}]");
+	relay("[{'to':['B','B'],'type':'x','payload':0},{'to':'B','type':'y','payload':0}]", "{'portal':'success','relayed':2}");
 }
 END_TEST
 
 START_TEST(several_signals_keep_their_order) {
-	relay("[{'to':'B','type':'1'},{'type':'2'},{'to':'B','type':'3'}]", "{'portal':'success','relayed':4}");
-	got(b, "[{'event':'signal','from':'A','type':'1'},{'event':'signal','from':'A','type':'2'},"
-		"{'event':'signal','from':'A','type':'3'}]");
-	got(c, "[{'event':'signal','from':'A','type':'2'}]");
+	relay("[{'to':'B','type':'1','payload':0},{'type':'2','payload':0},{'to':'B','type':'3','payload':0}]", "{'portal':'success','relayed':4}");
+	got(b, "[{'event':'signal','from':'A','type':'1','payload':0},{'event':'signal','from':'A','type':'2','payload':0},"
+		"{'event':'signal','from':'A','type':'3','payload':0}]");
+	got(c, "[{'event':'signal','from':'A','type':'2','payload':0}]");
 }
 END_TEST
 
 START_TEST(payloads_are_opaque) {
 	relay("[{'to':'B','type':'a','payload':null},{'to':'B','type':'b','payload':[1,2.5,true]},"
-		"{'to':'B','type':'target','payload':{'from':'x','to':'y','type':'z'}}]", "{'portal':'success','relayed':3}");
+		"{'to':'B','type':'target','payload':{'from':'x','to':'y','type':'z','payload':0}}]", "{'portal':'success','relayed':3}");
 	got(b, "[{'event':'signal','from':'A','type':'a','payload':null},"
 		"{'event':'signal','from':'A','type':'b','payload':[1,2.5,true]},"
-		"{'event':'signal','from':'A','type':'target','payload':{'from':'x','to':'y','type':'z'}}]");
+		"{'event':'signal','from':'A','type':'target','payload':{'from':'x','to':'y','type':'z','payload':0}}]");
 }
 END_TEST
 
 START_TEST(nobody_there_to_hear_is_no_error) {
 	json_decref(ask(fake, b, "{'request':'leave'}"));
 	json_decref(ask(fake, c, "{'request':'leave'}"));
-	relay("[{'type':'x'}]", "{'portal':'success','relayed':0}");
+	relay("[{'type':'x','payload':0}]", "{'portal':'success','relayed':0}");
 	relay("[]", "{'portal':'success','relayed':0}");
 }
 END_TEST
 
 START_TEST(unknown_recipients_and_oneself_are_named_and_the_rest_gets_it) {
-	relay("[{'to':['B','D','A'],'type':'x'},{'to':'C','type':'y'}]",
+	relay("[{'to':['B','D','A'],'type':'x','payload':0},{'to':'C','type':'y','payload':0}]",
 		"{'portal':'success','relayed':2,'failed':["
 		"{'index':0,'to':['D'],'error_code':428,'code':'member_not_found','error':'to: no such member in this room'},"
 		"{'index':0,'to':['A'],'error_code':439,'code':'recipient_is_self','error':'to: is the sender itself'}]}");
-	got(b, "[{'event':'signal','from':'A','type':'x'}]");
-	got(c, "[{'event':'signal','from':'A','type':'y'}]");
+	got(b, "[{'event':'signal','from':'A','type':'x','payload':0}]");
+	got(c, "[{'event':'signal','from':'A','type':'y','payload':0}]");
 }
 END_TEST
 
 START_TEST(a_member_of_another_room_is_not_found) {
 	portal_peer *d = join(fake, "attic", 'd');
-	relay("[{'to':'D','type':'x'}]", "{'portal':'success','relayed':0,'failed':["
+	relay("[{'to':'D','type':'x','payload':0}]", "{'portal':'success','relayed':0,'failed':["
 		"{'index':0,'to':['D'],'error_code':428,'code':'member_not_found','error':'to: no such member in this room'}]}");
 	got(d, "[]");
 }
@@ -117,11 +117,11 @@ END_TEST
 
 START_TEST(one_bad_signal_does_not_spoil_the_rest) {
 	const char *const bad[] = {
-		"7", "null", "{'to':'B'}", "{'to':'B','type':''}", "{'to':'B','type':7}", "{'to':7,'type':'x'}", "{'to':[],'type':'x'}",
-		"{'to':['B',7],'type':'x'}", "{'to':'B!','type':'x'}", "{'to':'','type':'x'}", "{'to':{},'type':'x'}",
+		"7", "null", "{'to':'B','payload':0}", "{'to':'B','type':'','payload':0}", "{'to':'B','type':7,'payload':0}", "{'to':'B','type':'x'}", "{'to':7,'type':'x','payload':0}", "{'to':[],'type':'x','payload':0}",
+		"{'to':['B',7],'type':'x','payload':0}", "{'to':'B!','type':'x','payload':0}", "{'to':'','type':'x','payload':0}", "{'to':{},'type':'x','payload':0}",
 	};
 	for(size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
-		g_autofree char *text = g_strdup_printf("{'request':'relay','signals':[%s,{'type':'good'}]}", bad[i]);
+		g_autofree char *text = g_strdup_printf("{'request':'relay','signals':[%s,{'type':'good','payload':0}]}", bad[i]);
 		g_autofree char *request = with_ids(text);
 		json_auto_t *reply = ask(fake, a, request);
 		ck_assert_int_eq(json_integer_value(json_object_get(reply, "relayed")), 2);
@@ -130,7 +130,7 @@ START_TEST(one_bad_signal_does_not_spoil_the_rest) {
 		ck_assert_int_eq(json_integer_value(json_object_get(first, "index")), 0);
 		int number = (int)json_integer_value(json_object_get(first, "error_code"));
 		ck_assert_msg(number == 429 || number == 430, "%s: %d", request, number);
-		got(b, "[{'event':'signal','from':'A','type':'good'}]");
+		got(b, "[{'event':'signal','from':'A','type':'good','payload':0}]");
 	}
 }
 END_TEST
@@ -142,11 +142,11 @@ START_TEST(sizes_are_limited) {
 	g_autofree char *two = g_strdup_printf("[{'to':'B','type':'x','payload':'%s'}]", large);
 	relay(two, "{'portal':'success','relayed':0,'failed':[{'index':0,'error_code':436,'code':'too_large',"
 		"'error':'payload: should be at most 1024 bytes'}]}");
-	g_autofree char *three = g_strdup_printf("[{'to':'B','type':'%s'}]", type);
+	g_autofree char *three = g_strdup_printf("[{'to':'B','type':'%s','payload':0}]", type);
 	relay(three, "{'portal':'success','relayed':0,'failed':[{'index':0,'error_code':430,'code':'invalid_field',"
 		"'error':'type: should be at most 64 bytes'}]}");
-	relay("[{'type':'1'},{'type':'2'},{'type':'3'},{'type':'4'}]", "{'portal':'success','relayed':8}");
-	ck_refused(fake, a, "{'request':'relay','signals':[{'type':'1'},{'type':'2'},{'type':'3'},{'type':'4'},{'type':'5'}]}",
+	relay("[{'type':'1','payload':0},{'type':'2','payload':0},{'type':'3','payload':0},{'type':'4','payload':0}]", "{'portal':'success','relayed':8}");
+	ck_refused(fake, a, "{'request':'relay','signals':[{'type':'1','payload':0},{'type':'2','payload':0},{'type':'3','payload':0},{'type':'4','payload':0},{'type':'5','payload':0}]}",
 		"too_large", "signals:");
 }
 END_TEST

@@ -182,6 +182,8 @@ START_TEST(bodies_that_are_too_deep_or_too_large_are_refused) {
 	ck_refused(fake, peer, deepest, "invalid_field", "ping:"); /* its indentation alone weighs over 1 KiB */
 	ck_refused(fake, peer, deeper, "too_deep", "32 levels");
 	ck_refused(fake, peer, deep, "too_deep", "32 levels");
+	g_autofree char *nameless = nested("{'request':", 2000, "}");
+	ck_refused(fake, peer, nameless, "too_deep", "32 levels");
 	g_autofree char *long_text = g_strnfill(9000, 'x');
 	g_autofree char *large = g_strdup_printf("{'request':'ping','other':'%s'}", long_text);
 	ck_refused(fake, peer, large, "too_large", "8192 bytes");

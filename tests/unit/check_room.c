@@ -108,9 +108,9 @@ START_TEST(rooms_do_not_hear_of_each_other) {
 	portal_peer *a = join(fake, "home", 'a');
 	portal_peer *b = join(fake, "attic", 'b');
 	portal_peer *again = join(fake, "attic", 'a'); /* the same key in another room is another member */
-	json_decref(ask(fake, b, "{'request':'relay','signals':[{'type':'x'}]}"));
+	json_decref(ask(fake, b, "{'request':'relay','signals':[{'type':'x','payload':0}]}"));
 	expect(events(fake, a), "[]");
-	expect(events(fake, again), "[{'event':'signal','from':'%b','type':'x'}]");
+	expect(events(fake, again), "[{'event':'signal','from':'%b','type':'x','payload':0}]");
 }
 END_TEST
 

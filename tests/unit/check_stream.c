@@ -5,6 +5,7 @@
 #include "stream.h"
 
 #define WINDOW 4
+#define WEIGHT 4096
 
 static portal_stream stream;
 
@@ -26,7 +27,7 @@ static portal_waiting *waiting(guint64 seq, size_t weight) {
 
 static void do_number(json_int_t answer) {
 	json_auto_t *json = json_pack("{s:I}", "answer", answer);
-	portal_stream_answered(&stream, json, WINDOW);
+	portal_stream_answered(&stream, json, WINDOW, WEIGHT);
 }
 
 START_TEST(numbers_are_judged_by_the_last_one_done) {
@@ -90,9 +91,29 @@ START_TEST(answers_of_the_last_numbers_are_given_again) {
 }
 END_TEST
 
+START_TEST(answers_are_kept_up_to_a_weight_and_the_last_one_always) {
+	g_autofree char *text = g_strnfill(WEIGHT / 2, 'x');
+	for(int i = 1; i <= 3; i++) {
+		json_auto_t *large = json_pack("{s:s}", "text", text);
+		portal_stream_answered(&stream, large, WINDOW, WEIGHT);
+		json_decref(portal_stream_answer_again(&stream, (guint64)i));
+	}
+	ck_assert_uint_eq(stream.answers.length, 1);
+	do_number(4);
+	ck_assert_uint_eq(stream.answers.length, 2);
+	ck_assert_ptr_null(portal_stream_answer_again(&stream, 2));
+	g_autofree char *huge = g_strnfill(2 * WEIGHT, 'x');
+	json_auto_t *answer = json_pack("{s:s}", "text", huge);
+	portal_stream_answered(&stream, answer, WINDOW, WEIGHT);
+	ck_assert_uint_eq(stream.answers.length, 1);
+	json_auto_t *again = portal_stream_answer_again(&stream, 5);
+	ck_assert_ptr_nonnull(again);
+}
+END_TEST
+
 START_TEST(repeating_an_answer_leaves_the_first_one_as_it_was) {
 	json_auto_t *answer = json_of("{'answer':1}");
-	portal_stream_answered(&stream, answer, WINDOW);
+	portal_stream_answered(&stream, answer, WINDOW, WEIGHT);
 	json_decref(portal_stream_answer_again(&stream, 1));
 	ck_json(json_incref(answer), "{'answer':1}");
 }
@@ -158,6 +179,7 @@ Suite *stream_suite(void) {
 	tcase_add_test(tests, what_waits_is_bounded_by_weight);
 	tcase_add_test(tests, the_same_number_takes_the_place_of_the_copy_that_waits);
 	tcase_add_test(tests, answers_of_the_last_numbers_are_given_again);
+	tcase_add_test(tests, answers_are_kept_up_to_a_weight_and_the_last_one_always);
 	tcase_add_test(tests, repeating_an_answer_leaves_the_first_one_as_it_was);
 	tcase_add_test(tests, events_are_collected_in_order_with_the_version_of_the_last);
 	tcase_add_test(tests, one_push_has_at_most_64_events);
