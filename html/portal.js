@@ -448,11 +448,13 @@ export class Portal extends Emitter {
 		if (this.#state !== 'open') return
 		const session = this.#session
 		this.#leave()
+		const { signal } = this.#page
+		signal.addEventListener('abort', () => session.close())
 		// It is shown again only if the browser kept the page in its cache.
 		this.#options.page.addEventListener('pageshow', () => {
-			session.close()
+			this.#page.abort()
 			if (this.#state === 'closed') this.join().catch(error => emit(this, 'error', error))
-		}, { once: true, signal: this.#page.signal })
+		}, { signal })
 	}
 
 	#setState(state) {

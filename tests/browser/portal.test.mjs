@@ -1,0 +1,537 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { test } from 'node:test'
+import assert from 'node:assert/strict'
+import { Portal, PortalError } from '../../html/portal.js'
+import { FakeJanus } from './fake-janus.mjs'
+import { FakePeerConnection } from './fake-rtc.mjs'
+import { eventually, wait } from './wait.mjs'
+
+const ada = { id: 'ada', display: 'Ada', polite: true }
+const bob = { id: 'bob', polite: false }
+
+function makePortal(janus, options = {}) {
+	const portal = new Portal({
+		url: 'ws://127.0.0.1:1/janus', room: 'home', WebSocket: janus.WebSocket, RTCPeerConnection: FakePeerConnection,
+		...options
+	})
+	const seen = []
+	for (const type of ['connection', 'close', 'info', 'message', 'error', 'state']) {
+		portal.on(type, thing => seen.push([type, thing]))
+	}
+	const said = type => seen.filter(([name]) => name === type).map(([, thing]) => thing)
+	return { portal, seen, said }
+}
+
+async function joined(t, { members = [ada, bob], options, ...settings } = {}) {
+	const janus = Object.assign(new FakeJanus(), { members, ...settings })
+	const made = makePortal(janus, options)
+	t.after(() => made.portal.close())
+	await made.portal.join()
+	return { janus, ...made }
+}
+
+const refusal = (code, errorCode = 400) => ({ portal: 'error', error_code: errorCode, error: `No: ${code}`, code })
+
+test('joining creates a session, attaches, joins, and hands over the roster', async t => {
+	const { janus, portal, seen } = await joined(t, { options: { display: 'Me', pin: '1', janus: { token: 'secret' } } })
+	assert.equal(janus.sockets[0].protocol, 'janus-protocol')
+	assert.deepEqual(janus.frames.slice(0, 3).map(({ janus }) => janus), ['create', 'attach', 'message'])
+	assert.ok(janus.frames.every(({ token }) => token === 'secret'))
+	const { key, ...join } = janus.requests[0]
+	assert.deepEqual(join, { request: 'join', room: 'home', display: 'Me', pin: '1' })
+	if (globalThis.crypto) assert.match(key, /^[A-Za-z0-9_-]{22,64}$/)
+	assert.deepEqual(seen.map(([type, thing]) => [type, thing.id ?? thing]), [
+		['state', 'connecting'], ['state', 'open'], ['connection', 'ada'], ['connection', 'bob'], ['info', 'me']
+	])
+	assert.deepEqual(seen.at(-1)[1], { room: 'home', id: 'me', version: 5, members: [ada, bob] })
+	assert.deepEqual([portal.id, portal.state, portal.members], ['me', 'open', [ada, bob]])
+})
+
+test('each portal makes a key of its own', { skip: !globalThis.crypto && 'this Node has no global crypto' }, async t => {
+	const keys = []
+	for (let i = 0; i < 3; i++) keys.push((await joined(t)).janus.requests[0].key)
+	assert.equal(new Set(keys).size, 3)
+})
+
+test('a refused join rejects with the server\'s code, hangs up, and may be tried again', async t => {
+	const janus = new FakeJanus()
+	const { portal, seen } = makePortal(janus, { room: 'attic' })
+	t.after(() => portal.close())
+	const { join } = janus.handlers
+	janus.handlers.join = () => refusal('room_not_found', 426)
+	await assert.rejects(portal.join(), error => {
+		assert.ok(error instanceof PortalError)
+		assert.deepEqual([error.code, error.errorCode, error.message], ['room_not_found', 426, 'No: room_not_found'])
+		return true
+	})
+	await eventually(() => janus.sockets[0].closedByClient)
+	assert.deepEqual(seen, [['state', 'connecting'], ['state', 'closed']])
+	janus.handlers.join = join
+	await portal.join()
+	assert.equal(portal.state, 'open')
+})
+
+test('Janus\'s own errors reject with a stable code too', async () => {
+	const janus = new FakeJanus()
+	janus.receive = (socket, { transaction }) => {
+		janus.say(socket, { janus: 'error', transaction, error: { code: 403, reason: 'Unauthorized' } })
+	}
+	await assert.rejects(makePortal(janus).portal.join(), { code: 'unauthorized', errorCode: 403 })
+})
+
+test('a server that cannot be reached rejects the join', async () => {
+	const janus = Object.assign(new FakeJanus(), { refuse: true })
+	const { portal, said } = makePortal(janus)
+	await assert.rejects(portal.join(), { code: 'connection_lost' })
+	assert.deepEqual([portal.state, said('error')], ['closed', []])
+})
+
+test('joining twice is refused and does no harm', async t => {
+	const { portal } = await joined(t)
+	await assert.rejects(portal.join(), { code: 'already_joined' })
+	assert.equal(portal.state, 'open')
+})
+
+test('an AbortSignal stops a join, and a membership that comes of it all the same is left', async () => {
+	const janus = new FakeJanus()
+	const { portal } = makePortal(janus)
+	const { join } = janus.handlers
+	janus.handlers.join = () => undefined
+	const joining = portal.join({ signal: AbortSignal.timeout(30) })
+	await assert.rejects(joining, { name: 'TimeoutError' })
+	assert.equal(portal.state, 'closed')
+	const { transaction, handle_id: sender, body } = janus.frames.at(-1)
+	const plugindata = { plugin: 'janus.plugin.portal', data: join(body) }
+	janus.say(janus.sockets[0], { janus: 'success', transaction, sender, plugindata })
+	await eventually(() => janus.sockets[0].readyState === 3)
+	assert.deepEqual(janus.asked('leave'), [{ request: 'leave', seq: 1 }])
+	assert.equal(portal.state, 'closed')
+})
+
+test('a signal that is aborted already stops a join before it connects', async () => {
+	const janus = new FakeJanus()
+	const { portal } = makePortal(janus)
+	await assert.rejects(portal.join({ signal: AbortSignal.abort() }), { name: 'AbortError' })
+	assert.deepEqual([janus.sockets, portal.state], [[], 'idle'])
+})
+
+test('closing stops a join that is under way', async () => {
+	const janus = new FakeJanus()
+	janus.handlers.join = () => undefined
+	const { portal } = makePortal(janus)
+	const joining = assert.rejects(portal.join(), { code: 'closed' })
+	await eventually(() => janus.asked('join').length === 1)
+	await portal.close()
+	await joining
+	assert.equal(portal.state, 'closed')
+})
+
+test('events that come before the answer to join are kept until it is there', async t => {
+	const janus = Object.assign(new FakeJanus(), { members: [ada] })
+	const { join } = janus.handlers
+	janus.handlers.join = body => {
+		janus.push(1, { event: 'joined', member: bob })
+		janus.push(2, { event: 'signal', from: 'bob', type: 'chat', payload: 'hi' })
+		return join(body)
+	}
+	const { portal, seen } = makePortal(janus)
+	t.after(() => portal.close())
+	await portal.join()
+	assert.deepEqual(seen.map(([type, thing]) => [type, thing.id ?? thing.from ?? thing]).slice(2), [
+		['connection', 'ada'], ['info', 'me'], ['connection', 'bob'], ['info', 'me'], ['message', 'bob']
+	])
+})
+
+test('of the events that the roster of the join contains only the signals are taken', async t => {
+	const janus = Object.assign(new FakeJanus(), { members: [ada] })
+	const { join } = janus.handlers
+	janus.handlers.join = body => ({ ...join(body), n: 2 })
+	const { portal, said } = makePortal(janus)
+	t.after(() => portal.close())
+	await portal.join()
+	janus.push(1, { event: 'left', id: 'ada', reason: 'leave' }, { event: 'signal', from: 'ada', type: 'a', payload: 1 })
+	janus.push(3, { event: 'joined', member: bob })
+	assert.deepEqual(portal.members, [ada, bob])
+	assert.deepEqual([said('message').length, said('close').length], [1, 0])
+})
+
+test('events that were seen already are dropped', async t => {
+	const { janus, said } = await joined(t)
+	const hello = payload => ({ event: 'signal', from: 'ada', type: 'hello', payload })
+	janus.push(1, hello(1), hello(2))
+	janus.push(2, hello(2), hello(3))
+	janus.push(1, hello(1))
+	assert.deepEqual(said('message').map(({ payload }) => payload), [1, 2, 3])
+})
+
+test('a gap in the events ends the membership with an error', async t => {
+	const { janus, portal, said } = await joined(t)
+	janus.push(2, { event: 'left', id: 'ada', reason: 'leave' })
+	assert.deepEqual([portal.state, said('error')[0].code], ['closed', 'events_missing'])
+})
+
+test('the roster is kept from differences, and each change is told once', async t => {
+	const { janus, portal, said } = await joined(t)
+	janus.push(1, { event: 'changed', member: { id: 'ada', display: 'Countess' } }, { event: 'left', id: 'bob', reason: 'leave' })
+	assert.deepEqual(portal.members, [{ id: 'ada', display: 'Countess', metadata: undefined, polite: true }])
+	assert.equal(said('info').length, 2)
+	assert.equal(said('info')[1].version, 8)
+	janus.push(3, { event: 'changed', member: { id: 'nobody' } }, { event: 'something new' })
+	assert.equal(said('info').length, 2)
+})
+
+test('whoever leaves is closed at once, whoever vanished only when the direct connection is gone too', async t => {
+	const { janus, portal, said } = await joined(t)
+	const [a, b] = portal.connections
+	b.channel.readyState = a.channel.readyState = 'open'
+	a.pc.become('connected')
+	b.pc.become('connected')
+	janus.push(1, { event: 'left', id: 'ada', reason: 'timeout' }, { event: 'left', id: 'bob', reason: 'kicked' })
+	assert.deepEqual([portal.members, said('close')], [[], [b]])
+	a.pc.become('disconnected')
+	assert.deepEqual(said('close'), [b, a])
+	assert.deepEqual(portal.connections, [])
+})
+
+test('whoever vanished without a direct connection is closed at once', async t => {
+	const { janus, portal, said } = await joined(t)
+	const [a] = portal.connections
+	janus.push(1, { event: 'left', id: 'ada', reason: 'timeout' })
+	assert.deepEqual(said('close'), [a])
+})
+
+test('a member that joins again under its id gets a new connection', async t => {
+	const { janus, portal, said } = await joined(t)
+	const [a] = portal.connections
+	a.pc.become('connected')
+	janus.push(1, { event: 'left', id: 'ada', reason: 'timeout' }, { event: 'joined', member: ada })
+	const again = portal.connections.find(({ id }) => id === 'ada')
+	assert.notEqual(again, a)
+	assert.deepEqual([a.closed, again.closed, said('close')], [true, false, [a]])
+})
+
+test('requests that change something are numbered, in order', async t => {
+	const { janus, portal } = await joined(t, { members: [] })
+	await portal.send('one')
+	await Promise.all([portal.send('two'), portal.configure({ display: 'X' })])
+	await portal.close()
+	const numbered = janus.requests.slice(1).map(({ request, seq }) => [request, seq])
+	assert.deepEqual(numbered, [['relay', 1], ['relay', 2], ['configure', 3], ['leave', 4]])
+})
+
+test('signals of one turn go in one request', async t => {
+	const { janus, portal } = await joined(t, { members: [] })
+	await Promise.all([portal.send('a', 1), portal.send('b', { x: 1 }, { to: 'ada' }), portal.send('c', null, { to: ['ada', 'bob'] })])
+	assert.deepEqual(janus.asked('relay').map(({ signals }) => signals), [[
+		{ type: 'a', payload: 1 }, { to: 'ada', type: 'b', payload: { x: 1 } }, { to: ['ada', 'bob'], type: 'c', payload: null }
+	]])
+})
+
+test('a turn\'s signals are split by the server\'s limits', async t => {
+	const { janus, portal } = await joined(t, { members: [], limits: { max_signals: 4, max_request: 10_000 } })
+	await Promise.all(Array.from({ length: 10 }, (_, i) => portal.send('small', i)))
+	assert.deepEqual(janus.asked('relay').map(({ signals }) => signals.length), [4, 4, 2])
+	janus.requests = []
+	await Promise.all(Array.from({ length: 4 }, () => portal.send('big', 'ä'.repeat(2_000))))
+	assert.deepEqual(janus.asked('relay').map(({ signals }) => signals.length), [1, 1, 1, 1])
+})
+
+test('no more than the window is unanswered, and nothing overtakes', async t => {
+	const { janus, portal } = await joined(t, { members: [], limits: { window: 3, max_signals: 1 } })
+	const held = []
+	janus.handlers.relay = (body, frame) => void held.push(frame)
+	const sent = Array.from({ length: 8 }, (_, i) => portal.send('x', i))
+	await wait(20)
+	assert.equal(held.length, 3)
+	const answer = ({ transaction, handle_id: sender }) => {
+		const data = { portal: 'success', relayed: 1 }
+		janus.say(janus.sockets[0], { janus: 'event', transaction, sender, plugindata: { data } })
+	}
+	while (held.length > 0) {
+		answer(held.shift())
+		await wait(5)
+	}
+	await Promise.all(sent)
+	assert.deepEqual(janus.asked('relay').map(({ signals: [{ payload }], seq }) => [payload, seq]), [
+		[0, 1], [1, 2], [2, 3], [3, 4], [4, 5], [5, 6], [6, 7], [7, 8]
+	])
+})
+
+for (const answers of ['sync', 'late', 'early']) {
+	test(`answers are understood when they come ${answers}`, async t => {
+		const { portal, janus } = await joined(t, { answers })
+		assert.deepEqual(await portal.send('x'), { failed: [] })
+		janus.handlers.relay = () => refusal('window_exceeded', 437)
+		await assert.rejects(portal.send('x'), { code: 'window_exceeded' })
+	})
+}
+
+test('what did not arrive is told to whoever sent it', async t => {
+	const { portal, janus } = await joined(t, { members: [] })
+	const failure = (index, to) => ({ index, to, error_code: 428, error: 'No such member', code: 'member_not_found' })
+	janus.handlers.relay = () => ({ portal: 'success', relayed: 1, failed: [failure(0, ['x']), failure(1, ['x']), failure(3)] })
+	const results = await Promise.allSettled([
+		portal.send('t', 1, { to: ['x', 'y'] }), portal.send('t', 2, { to: 'x' }), portal.send('t', 3), portal.send('t', 4)
+	])
+	assert.deepEqual(results[0].value, { failed: [{ id: 'x', code: 'member_not_found', error: 'No such member' }] })
+	assert.deepEqual([results[1].reason.code, results[1].reason.errorCode], ['member_not_found', 428])
+	assert.deepEqual(results[2].value, { failed: [] })
+	assert.equal(results[3].reason.code, 'member_not_found')
+})
+
+test('the library\'s own types cannot be sent by the application', async t => {
+	const { portal } = await joined(t)
+	for (const type of ['description', 'candidate', 'portal.renew', 'portal.x']) {
+		await assert.rejects(portal.send(type, {}), { code: 'invalid_type' })
+	}
+})
+
+test('sending and configuring before joining is refused', async () => {
+	const { portal } = makePortal(new FakeJanus())
+	await assert.rejects(portal.send('x'), { code: 'room_not_set' })
+	await assert.rejects(portal.configure({ display: 'x' }), { code: 'room_not_set' })
+})
+
+test('events are acknowledged after ack_every, and by every request in between', async t => {
+	const { janus, portal } = await joined(t, { members: [], limits: { ack_every: 4 } })
+	const hello = { event: 'signal', from: 'ada', type: 'hello', payload: 1 }
+	janus.push(1, hello, hello, hello)
+	await portal.send('x')
+	assert.equal(janus.asked('relay')[0].ack, 3)
+	janus.push(4, hello, hello, hello)
+	await wait(10)
+	assert.deepEqual(janus.asked('ack'), [])
+	janus.push(7, hello)
+	await eventually(() => janus.asked('ack').length > 0)
+	assert.deepEqual(janus.asked('ack'), [{ request: 'ack', ack: 7 }])
+	await portal.send('y')
+	assert.equal(janus.asked('relay')[1].ack, undefined)
+})
+
+test('events are acknowledged when they weigh a quarter of the backlog', async t => {
+	const { janus } = await joined(t, { members: [], limits: { max_backlog: 8_000 } })
+	janus.push(1, { event: 'signal', from: 'ada', type: 'x', payload: 'y'.repeat(1_000) })
+	await wait(10)
+	assert.deepEqual(janus.asked('ack'), [])
+	janus.push(2, { event: 'signal', from: 'ada', type: 'x', payload: 'y'.repeat(1_000) })
+	await eventually(() => janus.asked('ack').length > 0)
+	assert.deepEqual(janus.asked('ack'), [{ request: 'ack', ack: 2 }])
+})
+
+test('tracks go to members of now and later, and can be taken back', async t => {
+	const stream = { getTracks: () => [{ id: 'audio' }, { id: 'video' }] }
+	const tracks = stream.getTracks()
+	stream.getTracks = () => tracks
+	const { janus, portal } = await joined(t, { members: [ada] })
+	const sent = () => portal.connections.map(({ pc }) => pc.getSenders().map(({ track }) => track.id))
+	portal.addStream(stream)
+	janus.push(1, { event: 'joined', member: bob })
+	assert.deepEqual(sent(), [['audio', 'video'], ['audio', 'video']])
+	portal.removeTrack(tracks[1])
+	assert.deepEqual(sent(), [['audio'], ['audio']])
+	portal.removeStream(stream)
+	janus.push(2, { event: 'joined', member: { id: 'eve', polite: true } })
+	assert.deepEqual(sent(), [[], [], []])
+})
+
+test('tracks that a listener of the connection adds are in the first offer', async t => {
+	const janus = Object.assign(new FakeJanus(), { members: [ada] })
+	const { portal } = makePortal(janus)
+	t.after(() => portal.close())
+	portal.on('connection', connection => connection.addTrack({ id: 'mine' }))
+	await portal.join()
+	const offered = await eventually(() => janus.asked('relay')[0]?.signals[0])
+	assert.equal(offered.to, 'ada')
+	assert.equal(offered.payload.description.type, 'offer')
+	assert.deepEqual(JSON.parse(offered.payload.description.sdp).tracks, ['mine'])
+})
+
+test('two portals negotiate through the server', async t => {
+	const ends = {}
+	const make = async (id, polite, other) => {
+		const janus = Object.assign(new FakeJanus(), { members: [{ id: other, polite }] })
+		let n = 0
+		janus.handlers.relay = ({ signals }) => {
+			ends[other].janus.push(n + 1, ...signals.map(({ type, payload }) => ({ event: 'signal', from: id, type, payload })))
+			n += signals.length
+			return { portal: 'success', relayed: signals.length }
+		}
+		const made = ends[id] = { janus, ...makePortal(janus) }
+		t.after(() => made.portal.close())
+		made.portal.addTrack({ id: `${id}'s` })
+		made.portal.on('connection', connection => connection.on('track', ({ track }) => { made.track = track.id }))
+		return made
+	}
+	const [a, b] = [await make('a', true, 'b'), await make('b', false, 'a')]
+	await Promise.all([a.portal.join(), b.portal.join()])
+	await eventually(() => [a, b].every(({ portal }) => portal.connections[0].pc.connectionState === 'connected'))
+	await eventually(() => a.track && b.track)
+	assert.deepEqual([a.track, b.track, a.said('error'), b.said('error')], ["b's", "a's", [], []])
+	assert.deepEqual([a.said('message'), b.said('message')], [[], []])
+})
+
+test('a negotiation signal to a member that has just left is no error', async t => {
+	const { janus, said } = await joined(t, { members: [] })
+	const failed = code => [{ index: 0, to: ['ada'], error_code: 428, error: 'No', code }]
+	janus.handlers.relay = () => ({ portal: 'success', relayed: 0, failed: failed('member_not_found') })
+	janus.push(1, { event: 'joined', member: ada })
+	await eventually(() => janus.asked('relay').length > 1)
+	await wait(10)
+	assert.deepEqual(said('error'), [])
+	janus.handlers.relay = () => ({ portal: 'success', relayed: 0, failed: failed('too_large') })
+	janus.push(2, { event: 'joined', member: { ...ada, id: 'eve' } })
+	await eventually(() => said('error').length > 0)
+	assert.deepEqual([said('error')[0].code, said('error')[0].id], ['too_large', 'eve'])
+})
+
+test('close() leaves, waits for the answer, ends the connections, then closes the socket', async t => {
+	const { janus, portal, seen } = await joined(t)
+	const connections = portal.connections
+	seen.length = 0
+	let open
+	janus.handlers.leave = () => {
+		open = janus.sockets[0].readyState
+		return { portal: 'success' }
+	}
+	await portal.close()
+	assert.deepEqual([open, janus.sockets[0].readyState], [1, 3])
+	assert.deepEqual(seen, [['close', connections[0]], ['close', connections[1]], ['state', 'closed']])
+	assert.ok(connections.every(({ pc }) => pc.signalingState === 'closed'))
+	await portal.close()
+	assert.equal(janus.asked('leave').length, 1)
+})
+
+test('close() does not wait for ever', async t => {
+	const { janus, portal } = await joined(t)
+	janus.deaf = true
+	const before = Date.now()
+	await portal.close()
+	assert.ok(Date.now() - before < 5_000)
+	assert.equal(janus.sockets[0].readyState, 3)
+})
+
+test('a listener may close the portal in the middle of what there is to tell', async t => {
+	const janus = Object.assign(new FakeJanus(), { members: [ada, bob] })
+	const { portal, said } = makePortal(janus)
+	portal.on('connection', () => portal.close())
+	await portal.join()
+	assert.deepEqual([portal.state, said('connection').length, portal.connections], ['closed', 1, []])
+	await eventually(() => janus.sockets[0].readyState === 3)
+})
+
+test('after close() the portal can be joined again, as a member with numbers of its own', async t => {
+	const { janus, portal } = await joined(t, { members: [] })
+	await portal.send('x')
+	janus.push(1, { event: 'joined', member: ada })
+	await portal.close()
+	janus.requests = []
+	await portal.join()
+	await portal.send('x')
+	assert.deepEqual([janus.sockets.length, janus.asked('relay')[0].seq, portal.members], [2, 1, []])
+	janus.push(1, { event: 'joined', member: bob })
+	assert.deepEqual(portal.members, [bob])
+})
+
+test('a page that goes says so and keeps the socket; shown again, it joins again', async t => {
+	const page = new EventTarget()
+	const { janus, portal } = await joined(t, { options: { page } })
+	page.dispatchEvent(new Event('pagehide'))
+	assert.deepEqual([portal.state, portal.connections, janus.sockets[0].readyState], ['closed', [], 1])
+	await eventually(() => janus.asked('leave').length === 1)
+	assert.equal(janus.sockets[0].readyState, 1)
+	page.dispatchEvent(new Event('pageshow'))
+	await eventually(() => portal.state === 'open')
+	assert.equal(janus.sockets.length, 2)
+	await eventually(() => janus.sockets[0].readyState === 3)
+	await portal.close()
+	page.dispatchEvent(new Event('pagehide'))
+	page.dispatchEvent(new Event('pageshow'))
+	await wait(10)
+	assert.equal(portal.state, 'closed')
+})
+
+test('leave is sent even when the window is full', async t => {
+	const page = new EventTarget()
+	const { janus, portal } = await joined(t, { members: [], limits: { window: 1 }, options: { page } })
+	janus.handlers.relay = () => undefined
+	const refused = ['x', 'y', 'z'].map(type => wait(0).then(() => portal.send(type)).catch(error => error.code))
+	await eventually(() => janus.asked('relay').length === 1)
+	await wait(5)
+	page.dispatchEvent(new Event('pagehide'))
+	await eventually(() => janus.asked('leave').length === 1)
+	assert.equal(janus.asked('leave')[0].seq, 2)
+	assert.deepEqual(await Promise.all(refused.slice(1)), ['closed', 'closed'])
+})
+
+test('a lost socket closes the portal with one error and leaves the direct connections alone', async t => {
+	const { janus, portal, said } = await joined(t)
+	const [a, b] = portal.connections
+	a.channel.readyState = 'open'
+	a.pc.become('connected')
+	const sending = assert.rejects(portal.send('x'), { code: 'connection_lost' })
+	janus.sockets[0].drop()
+	await sending
+	assert.deepEqual([portal.state, said('error').map(({ code }) => code)], ['closed', ['connection_lost']])
+	assert.deepEqual([a.closed, b.closed], [false, true])
+	await portal.close()
+	assert.equal(a.closed, true)
+})
+
+for (const janusSays of ['timeout', 'detached']) {
+	test(`Janus's ${janusSays} is a lost connection`, async t => {
+		const { janus, portal, said } = await joined(t)
+		janus.say(janus.sockets[0], { janus: janusSays, session_id: 1 })
+		assert.deepEqual([portal.state, said('error')[0].code], ['closed', 'connection_lost'])
+	})
+}
+
+test('being thrown out closes the portal with the reason', async t => {
+	const { janus, portal, said } = await joined(t)
+	janus.pushData({ portal: 'closed', reason: 'kicked' })
+	assert.deepEqual([portal.state, said('error')[0].code, portal.connections], ['closed', 'kicked', []])
+})
+
+test('what a former session still says is ignored', async t => {
+	const { janus, portal, said } = await joined(t)
+	const [old] = janus.sockets
+	janus.handlers.leave = () => undefined
+	const closing = portal.close()
+	await portal.join()
+	const before = said('info').length
+	janus.pushData({ portal: 'event', room: 'home', n: 1, version: 9, events: [{ event: 'left', id: 'ada', reason: 'leave' }] }, old)
+	old.drop()
+	await wait(10)
+	assert.deepEqual([portal.state, portal.members, said('info').length], ['open', [ada, bob], before])
+	await closing
+})
+
+test('on() hands over the thing and can be stopped; addEventListener gets a DOM event', async t => {
+	const { janus, portal } = await joined(t)
+	const heard = []
+	const stop = portal.on('message', message => heard.push(message.payload))
+	portal.on('message', message => heard.push(message.payload), { once: true })
+	portal.addEventListener('message', event => heard.push([event.type, event.detail.payload]))
+	const hello = payload => ({ event: 'signal', from: 'ada', type: 'hello', payload })
+	janus.push(1, hello(1))
+	stop()
+	janus.push(2, hello(2))
+	assert.deepEqual(heard, [1, 1, ['message', 1], ['message', 2]])
+})
+
+test('rooms are listed without joining, page by page', async () => {
+	const janus = new FakeJanus()
+	janus.handlers.list = ({ after }) => {
+		if (!after) return { portal: 'success', list: [{ room: 'coffee-chat' }, { room: 'home' }], next: 'home' }
+		return { portal: 'success', list: [{ room: 'misc' }] }
+	}
+	const rooms = await Portal.rooms({ url: 'ws://127.0.0.1:1/janus', WebSocket: janus.WebSocket })
+	assert.deepEqual(rooms.map(({ room }) => room), ['coffee-chat', 'home', 'misc'])
+	assert.deepEqual(janus.requests, [{ request: 'list' }, { request: 'list', after: 'home' }])
+	await eventually(() => janus.sockets[0].readyState === 3)
+})
+
+test('whether a room exists can be asked without joining', async () => {
+	const janus = new FakeJanus()
+	const options = { url: 'ws://127.0.0.1:1/janus', WebSocket: janus.WebSocket }
+	assert.deepEqual([await Portal.exists('home', options), await Portal.exists('attic', options)], [true, false])
+})
