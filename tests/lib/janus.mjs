@@ -5,7 +5,10 @@
  */
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { accessSync, closeSync, constants, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+	accessSync, closeSync, constants, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync,
+	realpathSync, rmSync, symlinkSync, writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -16,8 +19,6 @@ import { probeHttp, probeWebSocket } from './probe.mjs'
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url))
 const TRIES = 5
-const STOP_PATIENCE = 10_000
-
 /**
  * @typedef {object} Options
  * @property {string} [config] text of janus.plugin.portal.jcfg; without it, the sample's
@@ -28,6 +29,8 @@ const STOP_PATIENCE = 10_000
  * @property {Record<string, string>} [env] added to Janus's environment
  * @property {Record<string, string | number | boolean | null>} [settings] more of janus.jcfg, by 'category.name'
  * @property {number} [timeout] milliseconds that Janus may take to answer
+ * @property {number} [patience] milliseconds that Janus may take to end after SIGTERM, before it is killed
+ * @property {(count: number) => Promise<number[]>} [ports] chooses the ports
  */
 
 /**
@@ -121,9 +124,9 @@ class Run {
 	async stop() {
 		if (!this.end) this.child.kill('SIGTERM')
 		const late = setTimeout(() => {
-			console.error(`Janus (${this.child.pid}) did not end within ${STOP_PATIENCE / 1000} s of SIGTERM and was killed`)
+			console.error(`Janus (${this.child.pid}) did not end within ${this.patience} ms of SIGTERM and was killed`)
 			this.child.kill('SIGKILL')
-		}, STOP_PATIENCE)
+		}, this.patience)
 		const { code, signal } = await this.ended
 		clearTimeout(late)
 		this.lastLog ??= this.log()
@@ -159,11 +162,11 @@ const describe = ({ code, signal, error }) =>
 
 /** Writes a folder for a Janus and says how to run it. */
 async function plan(options) {
-	const { transports = ['websockets'], admin = false, wrapper = [], env = {} } = options
+	const { transports = ['websockets'], admin = false, wrapper = [], env = {}, ports = freePorts } = options
 	const janus = executable(process.env.PORTAL_JANUS ?? 'janus')
 	const plugin = resolve(PROJECT, process.env.PORTAL_PLUGIN ?? 'build/plugin/.libs/libjanus_portal.so')
 	if (!existsSync(plugin)) throw new Error(`There is no plugin at ${plugin}: build it, or name it in PORTAL_PLUGIN`)
-	const [ws, adminWs, http, adminHttp] = await freePorts(4)
+	const [ws, adminWs, http, adminHttp] = await ports(4)
 	const name = `portal-${randomBytes(6).toString('hex')}`
 	const secret = randomBytes(12).toString('hex')
 	const wanted = new Set(['websockets', ...transports])
@@ -173,7 +176,10 @@ async function plan(options) {
 	link(join(folder, 'plugins'), [plugin])
 	link(join(folder, 'transports'), [...wanted].map(transport => join(transportsOf(janus), `libjanus_${transport}.so`)))
 	const command = [...wrapper, janus, '-C', join(folder, 'conf', 'janus.jcfg'), '-F', join(folder, 'conf'), '-o']
-	return { folder, secret, command, env, urls: urls(place, wanted), probes: probes(place, wanted, name) }
+	return {
+		folder, secret, command, env, patience: options.patience ?? 10_000,
+		urls: urls(place, wanted), probes: probes(place, wanted, name),
+	}
 }
 
 const sample = name => readFileSync(join(PROJECT, 'conf', name), 'utf8')

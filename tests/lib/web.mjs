@@ -53,7 +53,8 @@ async function serve(folder, request, response) {
 		if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(response, 405)
 		const file = await locate(folder, request.url)
 		if (!file) return refuse(response, 404)
-		response.writeHead(200, { ...HEADERS, 'Content-Type': TYPES[extname(file.path)] ?? 'application/octet-stream', 'Content-Length': file.size })
+		const type = TYPES[extname(file.path)] ?? 'application/octet-stream'
+		response.writeHead(200, { ...HEADERS, 'Content-Type': type, 'Content-Length': file.size })
 		if (request.method === 'HEAD') return response.end()
 		createReadStream(file.path).on('error', () => response.destroy()).pipe(response)
 	} catch {
