@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: MIT
+// The sample client: the lobby, then a room. All that concerns the connections is in enter().
+import { Portal } from './portal.js'
+import { iceServers, server } from './settings.js'
+
+const $ = id => document.getElementById(id)
+const url = server ?? undefined
+const wanted = new URLSearchParams(location.search).get('room')
+
+/** @type {Portal | null} */
+let portal = null
+/** @type {MediaStream} */
+let stream = new MediaStream()
+const tiles = new Map()
+const names = new Map()
+
+// The room
+
+async function enter(room) {
+	const display = $('name').value.trim()
+	const missing = await openCamera()
+	portal = new Portal({ url, iceServers, room, display, pin: $('pin').value || undefined, metadata: sending() })
+	portal.addStream(stream)
+
+	portal.on('connection', connection => {
+		const tile = addTile(connection.id)
+		connection.on('track', ({ streams: [theirs] }) => showStream(tile, theirs))
+		connection.on('state', state => { tile.state.textContent = STATES[state] ?? '' })
+	})
+	portal.on('close', ({ id }) => removeTile(id))
+	portal.on('info', showMembers)
+	portal.on('message', ({ from, type, payload }) => {
+		if (type === 'chat' && typeof payload?.text === 'string') addMessage(payload.text, from)
+	})
+	portal.on('error', error => {
+		console.warn(error)
+		if (portal?.state === 'closed') leave(explain(error, room))
+	})
+
+	await portal.join({ signal: AbortSignal.timeout(15_000) })
+	showRoom(room, display, missing)
+}
+
+async function leave(problem = '') {
+	const left = portal
+	portal = null
+	for (const track of stream.getTracks()) track.stop()
+	stream = new MediaStream()
+	for (const id of tiles.keys()) removeTile(id)
+	names.clear()
+	$('room').hidden = true
+	$('lobby').hidden = false
+	document.title = 'Portal'
+	complain(problem)
+	await left?.close()
+	showRooms()
+}
+
+/** Returns what to tell whoever has no camera or microphone. */
+async function openCamera() {
+	if (!navigator.mediaDevices) return 'Camera and microphone need a page that came over https.'
+	for (const devices of [{ video: true, audio: true }, { video: true }, { audio: true }]) {
+		try {
+			stream = await navigator.mediaDevices.getUserMedia(devices)
+			if (!devices.video) return 'No camera was found: the others hear you but cannot see you.'
+			return devices.audio ? '' : 'No microphone was found: the others see you but cannot hear you.'
+		} catch (error) {
+			if (error.name === 'NotAllowedError') return 'Camera and microphone are blocked: you see and hear the others, and can chat.'
+		}
+	}
+	return 'No camera or microphone could be opened: you see and hear the others, and can chat.'
+}
+
+/** What the others cannot tell from a track that is only switched off. */
+function sending() {
+	const on = tracks => tracks.some(track => track.enabled)
+	return { video: on(stream.getVideoTracks()), audio: on(stream.getAudioTracks()) }
+}
+
+function toggle(button, tracks) {
+	for (const track of tracks) track.enabled = !track.enabled
+	button.setAttribute('aria-pressed', String(!tracks[0].enabled))
+	portal.configure({ metadata: sending() }).catch(console.warn)
+	showMedia(tiles.get('own'), sending())
+}
+
+function showRoom(room, display, missing) {
+	history.replaceState(null, '', `?room=${encodeURIComponent(room)}`)
+	document.title = `${room} · Portal`
+	$('room-name').textContent = `Room ${room}`
+	$('messages').replaceChildren()
+	$('notice-text').textContent = missing
+	$('notice').hidden = !missing
+	for (const [button, tracks] of [[$('microphone'), stream.getAudioTracks()], [$('camera'), stream.getVideoTracks()]]) {
+		button.disabled = tracks.length === 0
+		button.setAttribute('aria-pressed', 'false')
+	}
+	$('lobby').hidden = true
+	$('room').hidden = false
+	const own = addTile('own')
+	own.element.classList.add('own')
+	own.video.muted = true
+	own.name.textContent = `${display} (you)`
+	own.initials.textContent = initials(display)
+	showStream(own, stream)
+	showMedia(own, sending())
+	showMembers({ members: portal.members })
+	showChat(matchMedia('(min-width: 761px)').matches)
+	$('leave').focus({ preventScroll: true })
+}
+
+// The tiles
+
+const STATES = { new: 'connecting…', connecting: 'connecting…', disconnected: 'interrupted', failed: 'no direct connection' }
+
+function addTile(id) {
+	const element = $('tile-template').content.firstElementChild.cloneNode(true)
+	const part = selector => element.querySelector(selector)
+	const tile = {
+		element, video: part('video'), name: part('.name'), state: part('.state'), muted: part('.muted'), initials: part('.initials')
+	}
+	element.dataset.id = id
+	element.style.setProperty('--hue', hue(id))
+	tile.state.textContent = id === 'own' ? '' : STATES.new
+	tiles.set(id, tile)
+	// One's own tile comes last, so that the others do not move when it is there.
+	$('tiles').insertBefore(element, id === 'own' ? null : $('tiles').querySelector('.own'))
+	arrange()
+	return tile
+}
+
+function removeTile(id) {
+	tiles.get(id)?.element.remove()
+	tiles.delete(id)
+	arrange()
+}
+
+function showStream(tile, theirs) {
+	if (!theirs) return
+	tile.video.srcObject = theirs
+	tile.video.play().catch(() => {})
+}
+
+function showMedia(tile, { video = false, audio = false } = {}) {
+	tile.element.classList.toggle('seen', video)
+	tile.muted.toggleAttribute('hidden', audio)
+}
+
+function showMembers({ members }) {
+	const before = new Map(names)
+	names.clear()
+	for (const { id, display = 'Somebody', metadata } of members) {
+		names.set(id, display)
+		const tile = tiles.get(id)
+		if (!tile) continue
+		tile.name.textContent = display
+		tile.initials.textContent = initials(display)
+		showMedia(tile, metadata)
+	}
+	if (!$('room').hidden) tellChanges(before)
+	const others = members.length === 0 ? 'nobody else is here yet' : `${members.length + 1} members`
+	$('where').replaceChildren(textElement('b', portal.room), ` · ${others}`)
+}
+
+/** Sets rows and columns so that the tiles, each in a shape near 4:3, become as large as they can. */
+function arrange() {
+	const { clientWidth: width, clientHeight: height } = $('tiles')
+	const count = tiles.size
+	let best = { size: -1, columns: 1, rows: 1 }
+	for (let columns = 1; columns <= count; columns++) {
+		const rows = Math.ceil(count / columns)
+		const size = Math.min(width / columns, height / rows * 4 / 3)
+		if (size > best.size) best = { size, columns, rows }
+	}
+	$('tiles').style.setProperty('--columns', best.columns)
+	$('tiles').style.setProperty('--rows', best.rows)
+}
+
+// The chat
+
+function say(event) {
+	event.preventDefault()
+	const text = $('text').value.trim()
+	if (!text) return
+	$('text').value = ''
+	addMessage(text, 'own')
+	portal.send('chat', { text }).catch(error => addEvent(`This did not arrive: ${error.message}`))
+}
+
+function addMessage(text, from) {
+	const item = document.createElement('li')
+	const author = textElement('span', from === 'own' ? 'You' : names.get(from) ?? 'Somebody', 'author')
+	author.style.setProperty('--hue', hue(from))
+	item.append(author, text.slice(0, 2_000))
+	addLine(item)
+	if ($('chat').checkVisibility?.() ?? $('room').classList.contains('with-chat')) return
+	$('unread').textContent = Number($('unread').textContent) + 1
+	$('unread').hidden = false
+}
+
+function tellChanges(before) {
+	for (const [id, name] of names) if (!before.has(id)) addEvent(`${name} came in`)
+	for (const [id, name] of before) if (!names.has(id)) addEvent(`${name} left`)
+}
+
+function addEvent(text) {
+	const item = document.createElement('li')
+	item.append(textElement('span', text, 'event'))
+	addLine(item)
+}
+
+function addLine(item) {
+	const messages = $('messages')
+	messages.append(item)
+	if (messages.children.length > 500) messages.firstElementChild.remove()
+	messages.scrollTop = messages.scrollHeight
+}
+
+function showChat(open) {
+	$('room').classList.toggle('with-chat', open)
+	$('toggle-chat').setAttribute('aria-expanded', String(open))
+	if (!open) return
+	$('unread').textContent = ''
+	$('unread').hidden = true
+	$('messages').scrollTop = $('messages').scrollHeight
+}
+
+// The lobby
+
+async function showRooms() {
+	try {
+		const rooms = await Portal.rooms({ url })
+		const found = rooms.filter(({ room }) => room === wanted)
+		const hidden = wanted && found.length === 0 && await exists(wanted)
+		if (wanted && found.length === 0 && !hidden) complain(`There is no room “${wanted}” here. Choose another one.`)
+		const shown = hidden ? [{ room: wanted }] : found.length > 0 ? found : rooms
+		$('rooms').replaceChildren(...shown.map(roomButton))
+		$('rooms-title').textContent = shown === rooms ? 'Choose a room' : 'Come into'
+		$('all-rooms').hidden = shown === rooms
+		$('status').textContent = shown.length === 0 ? 'There are no rooms to choose from.' : ''
+	} catch (error) {
+		console.warn(error)
+		$('status').textContent = 'The server cannot be reached. Trying again…'
+		setTimeout(() => portal ?? showRooms(), 5_000)
+	}
+}
+
+/** @returns {Promise<boolean>} whether there is such a room among those that are not listed */
+async function exists(room) {
+	try {
+		return await Portal.exists(room, { url })
+	} catch (error) {
+		if (error.code === 'invalid_field') return false
+		throw error
+	}
+}
+
+function roomButton({ room, description, num_members: count = 0, max_members: most, pin_required: pin, locked }) {
+	const item = $('room-template').content.firstElementChild.cloneNode(true)
+	const part = selector => item.querySelector(selector)
+	const full = most > 0 && count >= most
+	part('button').value = room
+	part('button').disabled = locked || full
+	part('.room-title').textContent = room
+	part('.room-description').textContent = description ?? ''
+	const state = locked ? 'locked' : full ? 'full' : count === 0 ? 'empty' : `${count} inside`
+	part('.room-count').textContent = pin ? `${state} · PIN` : state
+	part('.room-count').classList.toggle('occupied', count > 0)
+	if (pin) $('pin-field').hidden = false
+	return item
+}
+
+async function choose(event) {
+	event.preventDefault()
+	const room = event.submitter?.value || $('rooms').querySelector('button:not(:disabled)')?.value
+	if (!room || $('choice').disabled) return
+	remember($('name').value)
+	complain('')
+	$('choice').disabled = true
+	$('status').textContent = 'Opening camera and microphone…'
+	try {
+		await enter(room)
+	} catch (error) {
+		await leave(explain(error, room))
+		$('pin-field').hidden &&= error.code !== 'wrong_pin'
+	}
+	$('choice').disabled = false
+	$('status').textContent = ''
+}
+
+const REASONS = {
+	room_not_found: room => `There is no room “${room}” here. Choose another one.`,
+	room_full: room => `The room “${room}” is full.`,
+	room_locked: room => `The room “${room}” is locked.`,
+	wrong_pin: room => `The room “${room}” needs another PIN.`,
+	connection_lost: () => 'The connection to the server is lost.',
+	kicked: room => `You were shown out of “${room}”.`
+}
+
+function explain(error, room) {
+	if (error.name === 'TimeoutError') return 'The server does not answer.'
+	return REASONS[error.code]?.(room) ?? error.message
+}
+
+function complain(problem) {
+	$('problem').textContent = problem
+	$('problem').hidden = !problem
+}
+
+// Small things
+
+function textElement(tag, text, className = '') {
+	return Object.assign(document.createElement(tag), { textContent: text, className })
+}
+
+function initials(name) {
+	const words = name.trim().split(/\s+/)
+	return words.map(word => [...word][0] ?? '').filter((_, i) => i === 0 || i === words.length - 1).join('').toUpperCase()
+}
+
+/** A colour that stays with whoever has this id. */
+function hue(id) {
+	return [...id].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 360, 0)
+}
+
+function remember(name) {
+	try {
+		localStorage.setItem('portal.name', name)
+	} catch { /* a browser that keeps nothing */ }
+}
+
+function remembered() {
+	try {
+		return localStorage.getItem('portal.name') ?? ''
+	} catch {
+		return ''
+	}
+}
+
+$('entry').addEventListener('submit', choose)
+$('chat-form').addEventListener('submit', say)
+$('toggle-chat').addEventListener('click', () => showChat(!$('room').classList.contains('with-chat')))
+$('microphone').addEventListener('click', event => toggle(event.currentTarget, stream.getAudioTracks()))
+$('camera').addEventListener('click', event => toggle(event.currentTarget, stream.getVideoTracks()))
+$('leave').addEventListener('click', () => leave())
+$('dismiss').addEventListener('click', () => { $('notice').hidden = true })
+new ResizeObserver(arrange).observe($('tiles'))
+$('name').value = remembered()
+showRooms()
