@@ -175,6 +175,19 @@ describe('Numbered requests', () => {
 		assert.equal((await received(bob, WINDOW + 2)).length, WINDOW + 2)
 	})
 
+	test('long answers are kept for as long as they weigh at most 256 KiB together', async () => {
+		const ada = await lab.join('home')
+		const to = Array.from({ length: 3000 }, (_, i) => String(i).padStart(22, '0'))
+		const long = seq => ada.ask({ request: 'relay', seq, signals: [{ to, type: 'x', payload: 1 }] })
+		for (let seq = 1; seq <= 10; seq++) assert.equal((await long(seq)).failed[0].to.length, to.length)
+		const again = []
+		for (let seq = 1; seq <= 10; seq++) again.push(await ada.ask(relay(seq)))
+		assert.equal(again[9].duplicate, true)
+		assert.equal(again[9].failed[0].to.length, to.length)
+		refused(again[0], 'answer_gone')
+		assert.ok(again.filter(({ duplicate }) => duplicate).length * to.length * 24 <= 262144)
+	})
+
 	test('numbers that are none are refused by name and use none', async () => {
 		const [ada, bob] = await lab.members('home', 2)
 		for (const seq of [0, -1, 1.5, '1', true, {}, []])
