@@ -79,7 +79,7 @@ function sending() {
 
 function toggle(button, tracks) {
 	for (const track of tracks) track.enabled = !track.enabled
-	button.setAttribute('aria-pressed', String(!tracks[0].enabled))
+	showPressed(button, !tracks[0].enabled)
 	portal.configure({ metadata: sending() }).catch(console.warn)
 	showMedia(tiles.get('own'), sending())
 }
@@ -93,7 +93,7 @@ function showRoom(room, display, missing) {
 	$('notice').hidden = !missing
 	for (const [button, tracks] of [[$('microphone'), stream.getAudioTracks()], [$('camera'), stream.getVideoTracks()]]) {
 		button.disabled = tracks.length === 0
-		button.setAttribute('aria-pressed', 'false')
+		showPressed(button, false)
 	}
 	$('lobby').hidden = true
 	$('room').hidden = false
@@ -109,6 +109,11 @@ function showRoom(room, display, missing) {
 	$('leave').focus({ preventScroll: true })
 }
 
+function showPressed(button, off) {
+	button.setAttribute('aria-pressed', String(off))
+	button.querySelector('use').setAttribute('href', `icons.svg#${button.id}${off ? '-off' : ''}`)
+}
+
 // The tiles
 
 const STATES = { new: 'connecting…', connecting: 'connecting…', disconnected: 'interrupted', failed: 'no direct connection' }
@@ -120,7 +125,7 @@ function addTile(id) {
 		element, video: part('video'), name: part('.name'), state: part('.state'), muted: part('.muted'), initials: part('.initials')
 	}
 	element.dataset.id = id
-	element.style.setProperty('--hue', hue(id))
+	if (id !== 'own') element.style.setProperty('--hue', hue(id))
 	tile.state.textContent = id === 'own' ? '' : STATES.new
 	tiles.set(id, tile)
 	// One's own tile comes last, so that the others do not move when it is there.
@@ -158,7 +163,7 @@ function showMembers({ members }) {
 		showMedia(tile, metadata)
 	}
 	if (!$('room').hidden) tellChanges(before)
-	const others = members.length === 0 ? 'nobody else is here yet' : `${members.length + 1} members`
+	const others = members.length === 0 ? 'nobody else is here yet, send them the address of this page' : `${members.length + 1} members`
 	$('where').replaceChildren(textElement('b', portal.room), ` · ${others}`)
 }
 
@@ -190,10 +195,10 @@ function say(event) {
 function addMessage(text, from) {
 	const item = document.createElement('li')
 	const author = textElement('span', from === 'own' ? 'You' : names.get(from) ?? 'Somebody', 'author')
-	author.style.setProperty('--hue', hue(from))
+	if (from !== 'own') author.style.setProperty('--hue', hue(from))
 	item.append(author, text.slice(0, 2_000))
 	addLine(item)
-	if ($('chat').checkVisibility?.() ?? $('room').classList.contains('with-chat')) return
+	if ($('room').classList.contains('with-chat')) return
 	$('unread').textContent = Number($('unread').textContent) + 1
 	$('unread').hidden = false
 }
@@ -277,7 +282,7 @@ async function choose(event) {
 	remember($('name').value)
 	complain('')
 	$('choice').disabled = true
-	$('status').textContent = 'Opening camera and microphone…'
+	$('status').textContent = 'Opening camera and microphone, then the room…'
 	try {
 		await enter(room)
 	} catch (error) {
