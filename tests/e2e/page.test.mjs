@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { after, afterEach, before, test } from 'node:test'
+import assert from 'node:assert/strict'
+import { DESKTOP, PHONE, startLab } from './lab.mjs'
+import { joinBot, joinWitness } from './members.mjs'
+
+/** @type {Awaited<ReturnType<typeof startLab>>} */
+let lab
+let passed
+
+before(async () => { lab = await startLab() })
+after(() => lab?.stop())
+afterEach(() => lab?.closeTabs(!passed))
+
+/** A test that on failure shows what its pages had to say. */
+const scenario = (name, work) => test(name, { timeout: 60_000 }, async t => {
+	passed = false
+	await work(t)
+	passed = true
+})
+
+const clean = (...tabs) => {
+	for (const { name, errors } of tabs) assert.deepEqual(errors, [], `${name}'s page complained`)
+}
+
+scenario('three tabs see each other, chat, and miss the one that is closed', async () => {
+	const [ada, bob, eve] = [await lab.enter('home', 'Ada'), await lab.enter('home', 'Bob'), await lab.enter('home', 'Eve')]
+	const tabs = [ada, bob, eve]
+
+	for (const tab of tabs) {
+		const others = tabs.filter(other => other !== tab).map(({ name }) => name)
+		const names = [...others, `${tab.name} (you)`].sort()
+		await tab.until(`the tiles of ${names}`, async () => String(await tab.tiles()) === String(names))
+		const before = await tab.until('two connections with video in each', async () => {
+			const flows = await tab.flows()
+			return flows.length === 2 && flows.every(({ state, frames }) => state === 'connected' && frames > 0) && flows
+		})
+		await tab.until('more frames on every connection', async () => {
+			return (await tab.flows()).every(({ frames }, i) => frames > before[i].frames + 10)
+		})
+		assert.deepEqual(await tab.texts('.tile .state'), ['', '', ''], 'a tile says that its connection is not there')
+	}
+
+	for (const tab of tabs) await tab.say(`${tab.name} was here`)
+	for (const tab of tabs) {
+		const heard = others => others.every(({ name }) => heard.lines.some(line => line.endsWith(`${name} was here`)))
+		await tab.until('what everybody wrote', async () => {
+			heard.lines = await tab.texts('#messages li')
+			return heard(tabs)
+		})
+	}
+
+	await bob.page.close()
+	for (const tab of [ada, eve]) {
+		await tab.until('Bob\'s tile to go', async () => !(await tab.tiles()).includes('Bob'), 5_000)
+		assert.equal((await tab.flows()).length, 1, 'the connection to Bob is still open')
+		assert.equal(await tab.text('#where'), 'home · 2 members')
+	}
+	clean(ada, eve)
+})
+
+scenario('a tab that is closed or reloaded says that it leaves', async () => {
+	const witness = await joinWitness({ url: lab.url, room: 'misc' })
+	const [ada, bob] = [await lab.enter('misc', 'Ada'), await lab.enter('misc', 'Bob')]
+	const left = () => witness.events.filter(({ event }) => event === 'left').map(({ reason }) => reason)
+	await ada.page.close()
+	await bob.until('the others to hear that Ada left', () => left().length === 1, 5_000)
+	await bob.page.reload()
+	await bob.until('the others to hear that Bob left', () => left().length === 2, 5_000)
+	assert.deepEqual(left(), ['leave', 'leave'])
+	await bob.enter('misc', '')
+	await bob.until('the room with only the witness', async () => await bob.text('#where') === 'misc · 2 members')
+	await witness.close()
+	clean(bob)
+})
+
+scenario('a tab that dies without a word is gone from the others\' grids', async () => {
+	const [ada, bob] = [await lab.enter('misc', 'Ada'), await lab.enter('misc', 'Bob')]
+	await ada.until('the connection', async () => (await ada.flows())[0]?.state === 'connected')
+	const session = await bob.page.createCDPSession()
+	session.send('Page.crash').catch(() => {})
+	await ada.until('Bob\'s tile to go', async () => String(await ada.tiles()) === 'Ada (you)', 30_000)
+	assert.deepEqual(await ada.flows(), [])
+	clean(ada)
+})
+
+scenario('switching microphone and camera off is seen by the others', async () => {
+	const [ada, bob] = [await lab.enter('coffee-chat', 'Ada'), await lab.enter('coffee-chat', 'Bob')]
+	const seen = () => ada.page.evaluate(() => {
+		const tile = [...document.querySelectorAll('.tile')].find(tile => tile.querySelector('.name').textContent === 'Bob')
+		return tile && ['video', '.muted'].map(part => tile.querySelector(part).checkVisibility({ visibilityProperty: true }))
+	})
+	await ada.until('Bob\'s video', async () => String(await seen()) === 'true,false')
+	await bob.page.click('#camera')
+	await bob.page.click('#microphone')
+	await ada.until('initials and the sign that Bob is muted', async () => String(await seen()) === 'false,true')
+	assert.deepEqual(await bob.page.$$eval('[aria-pressed=true]', buttons => buttons.map(({ id }) => id)), ['microphone', 'camera'])
+	await bob.page.click('#camera')
+	await bob.page.click('#microphone')
+	await ada.until('Bob\'s video again', async () => String(await seen()) === 'true,false')
+	clean(ada, bob)
+})
+
+scenario('a page without a camera is told so, sees the others, and can chat', async () => {
+	const [ada, bob] = [await lab.enter('home', 'Ada'), await lab.enter('home', 'Bob', { camera: false, size: PHONE })]
+	assert.match(await bob.text('#notice'), /camera/i)
+	assert.equal(await bob.visible('#notice'), true)
+	assert.equal(await bob.page.$eval('#camera', button => button.disabled), true)
+	await bob.until('Ada\'s video', async () => (await bob.flows())[0]?.frames > 10)
+	assert.equal(await bob.visible('#chat'), false)
+	await ada.say('Hello Bob')
+	await bob.until('the mark that something was written', async () => await bob.text('#unread') === '1')
+	await bob.page.click('#toggle-chat')
+	assert.deepEqual(await bob.texts('#messages li'), ['AdaHello Bob'])
+	await bob.say('Hello Ada')
+	await ada.until('Bob\'s answer', async () => (await ada.texts('#messages li')).includes('BobHello Ada'))
+	assert.equal(await bob.visible('#unread'), false)
+	await bob.page.click('#dismiss')
+	assert.equal(await bob.visible('#notice'), false)
+	clean(ada, bob)
+})
+
+scenario('two pages without cameras are connected all the same', async () => {
+	const tabs = [await lab.enter('home', 'Ada', { camera: false }), await lab.enter('home', 'Bob', { camera: false })]
+	for (const tab of tabs) {
+		await tab.until('the connection', async () => (await tab.flows())[0]?.state === 'connected')
+	}
+	clean(...tabs)
+})
+
+scenario('the lobby lists the rooms, with how many are inside, and leaving leads back to it', async () => {
+	const bot = await joinBot({ url: lab.url, room: 'home', display: 'Bot' })
+	const ada = await lab.open()
+	await ada.until('the rooms', async () => (await ada.texts('.room-title')).length > 0)
+	assert.deepEqual(await ada.texts('.room-title'), ['coffee-chat', 'home', 'misc'])
+	assert.deepEqual(await ada.texts('.room-count'), ['empty', '1 inside', 'empty'])
+	await ada.enter('misc', 'Ada')
+	assert.match(ada.page.url(), /\?room=misc$/)
+	await ada.page.click('#leave')
+	await ada.until('the lobby', () => ada.visible('#lobby'))
+	assert.equal(await ada.visible('#problem'), false)
+	await ada.enter('home', '')
+	await ada.until('the bot\'s tile', async () => String(await ada.tiles()) === 'Ada (you),Bot')
+	await bot.close()
+	await ada.until('the bot\'s tile to go', async () => String(await ada.tiles()) === 'Ada (you)')
+	clean(ada)
+})
+
+for (const [what, room] of [['does not exist', 'attic'], ['cannot exist', '<b>attic</b>']]) {
+	scenario(`a room that ${what} is said to be missing, and others are offered`, async () => {
+		const ada = await lab.open({ path: `?room=${encodeURIComponent(room)}` })
+		await ada.until('the problem', () => ada.visible('#problem'))
+		assert.equal(await ada.text('#problem'), `There is no room “${room}” here. Choose another one.`)
+		assert.deepEqual(await ada.texts('.room-title'), ['coffee-chat', 'home', 'misc'])
+		clean(ada)
+	})
+}
+
+scenario('what people write is shown as text and never becomes part of the page', async () => {
+	const evil = '<img src=x onerror=alert(1)>'
+	const bot = await joinBot({ url: lab.url, room: 'home', display: evil, metadata: { video: evil } })
+	const ada = await lab.enter('home', 'Ada', { camera: false })
+	await ada.until('the bot', async () => (await ada.tiles()).includes(evil))
+	await bot.send('chat', { text: evil })
+	await bot.send('chat', { text: { toString: 'no text' } })
+	await bot.send('chat', null)
+	await ada.until('the message', async () => (await ada.texts('#messages li')).includes(evil + evil))
+	assert.equal((await ada.texts('#messages li')).length, 1)
+	assert.deepEqual(await ada.page.$$eval('#room img', images => images.length), 0)
+	await bot.close()
+	clean(ada)
+})
+
+scenario('every tile is in view, and none over another, with one to nine members', async () => {
+	const ada = await lab.enter('coffee-chat', 'Ada', { camera: false })
+	await ada.page.click('#dismiss')
+	const bots = []
+	for (let count = 1; count <= 9; count++) {
+		if (count > 1) bots.push(await joinBot({ url: lab.url, room: 'coffee-chat', display: `Bot ${count}` }))
+		await ada.until(`${count} tiles`, async () => (await ada.tiles()).length === count)
+		for (const size of [DESKTOP, PHONE]) await checkTiles(ada, count, size)
+	}
+	await Promise.all(bots.map(bot => bot.close()))
+	clean(ada)
+})
+
+async function checkTiles({ page }, count, size) {
+	await page.setViewport({ ...size, isMobile: false, hasTouch: false })
+	for (const chat of [true, false]) {
+		await page.evaluate(chat => {
+			const open = document.getElementById('room').classList.contains('with-chat')
+			if (open !== chat) document.getElementById('toggle-chat').click()
+		}, chat)
+		await page.evaluate(() => new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve))))
+		const { boxes, area, scrolls } = await page.evaluate(() => {
+			const box = element => (({ left, top, right, bottom }) => ({ left, top, right, bottom }))(element.getBoundingClientRect())
+			const { scrollHeight, scrollWidth, clientHeight, clientWidth } = document.documentElement
+			return {
+				boxes: [...document.querySelectorAll('.tile')].map(box), area: box(document.getElementById('tiles')),
+				scrolls: scrollHeight > clientHeight || scrollWidth > clientWidth
+			}
+		})
+		const where = `${count} tiles at ${size.width}x${size.height}, chat ${chat ? 'open' : 'closed'}: ${JSON.stringify(boxes)}`
+		assert.equal(scrolls, false, where)
+		const inside = box => box.left >= area.left - 1 && box.top >= area.top - 1 && box.right <= area.right + 1 && box.bottom <= area.bottom + 1
+		assert.ok(boxes.every(inside), where)
+		assert.ok(boxes.every(box => box.right - box.left >= 80 && box.bottom - box.top >= 50), `too small: ${where}`)
+		const apart = (a, b) => a.right <= b.left + 1 || b.right <= a.left + 1 || a.bottom <= b.top + 1 || b.bottom <= a.top + 1
+		assert.ok(boxes.every((a, i) => boxes.slice(i + 1).every(b => apart(a, b))), `overlap: ${where}`)
+	}
+}
