@@ -80,7 +80,6 @@ export class Session {
 	#handles = new Map()
 	#pending = new Map()
 	#last = 0
-	#waits = new Waits()
 
 	/** @param {string} url @returns {Promise<Session>} */
 	static async open(url) {
@@ -91,7 +90,7 @@ export class Session {
 	}
 
 	#connect(url, protocol) {
-		this.socket = new WebSocket(url, protocol, { perMessageDeflate: false })
+		this.socket = new WebSocket(url, protocol, { perMessageDeflate: false, handshakeTimeout: PATIENCE })
 		this.socket.on('message', text => this.#receive(JSON.parse(text)))
 		this.closed = new Promise(resolve => this.socket.once('close', resolve))
 		this.closed.then(() => this.#gone())
@@ -104,8 +103,7 @@ export class Session {
 
 	#gone() {
 		const error = new Error('The connection has ended')
-		for (const request of this.#pending.values()) request.fail(error)
-		this.#pending.clear()
+		for (const request of [...this.#pending.values()]) request.fail(error)
 	}
 
 	/** Sends one message of Janus's own API without waiting; `.answer` is Janus's final word. */
@@ -116,6 +114,7 @@ export class Session {
 			`No answer to ${transaction} ${brief(message)}; ${recent(this.frames)}`)), PATIENCE)
 		const fail = error => {
 			clearTimeout(timer)
+			this.#pending.delete(transaction)
 			answer.reject(error)
 			acked.reject(error)
 		}
@@ -126,7 +125,9 @@ export class Session {
 			acked.resolve(frame)
 		}
 		this.#pending.set(transaction, { fail, done, acked: acked.resolve, patient: message.janus === 'message' })
-		this.socket.send(JSON.stringify({ ...message, transaction, session_id: this.id }))
+		if (this.socket.readyState === WebSocket.OPEN)
+			this.socket.send(JSON.stringify({ ...message, transaction, session_id: this.id }))
+		else fail(new Error('The connection has ended'))
 		return { transaction, answer: answer.promise, acked: acked.promise }
 	}
 
@@ -154,14 +155,7 @@ export class Session {
 		if (request && frame.janus === 'ack' && request.patient) request.acked(frame)
 		else if (request) request.done(frame)
 		else if (handle && frame.janus === 'event') handle.push(frame.plugindata.data)
-		this.#waits.poke()
 		handle?.waits.poke()
-	}
-
-	/** Waits for a frame of this session that satisfies `predicate`. */
-	frame(predicate, timeout = PATIENCE) {
-		return this.#waits.until(() => this.frames.find(predicate), timeout,
-			() => `The frame did not come within ${timeout} ms; ${recent(this.frames)}`)
 	}
 
 	/** Ends session and connection in the orderly way. */

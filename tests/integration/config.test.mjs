@@ -2,29 +2,21 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
-import { startJanus } from '../lib/janus.mjs'
 import { Session } from './client.mjs'
-import { Lab } from './lab.mjs'
-
-const start = config => startJanus({ config, transports: ['websockets', 'http'], admin: true })
+import { withJanus } from './lab.mjs'
 
 /** Janus with this configuration must run without the plugin, and its log must tell line and reason. */
-async function refusedToLoad(config, reason) {
-	const janus = await start(config)
-	try {
-		const session = await Session.open(janus.url)
-		/* 460: no such plugin. That is how Janus shows a plugin that refused to start. */
-		await assert.rejects(session.attach(), { code: 460 })
-		await session.close()
-		assert.match(janus.log(), reason)
-		assert.match(janus.log(), /janus\.plugin\.portal.*could not be initialized/)
-		const names = readdirSync(`/proc/${janus.pid}/task`)
-			.map(id => readFileSync(`/proc/${janus.pid}/task/${id}/comm`, 'utf8'))
-		assert.deepEqual(names.filter(name => name.includes('portal')), [], 'a thread of the plugin is left')
-	} finally {
-		assert.deepEqual(await janus.stop(), { code: 0, signal: null })
-	}
-}
+const refusedToLoad = (config, reason) => withJanus(config, async ({ janus }) => {
+	const session = await Session.open(janus.url)
+	/* 460: no such plugin. That is how Janus shows a plugin that refused to start. */
+	await assert.rejects(session.attach(), { code: 460 })
+	await session.close()
+	assert.match(janus.log(), reason)
+	assert.match(janus.log(), /janus\.plugin\.portal.*could not be initialized/)
+	const names = readdirSync(`/proc/${janus.pid}/task`)
+		.map(id => readFileSync(`/proc/${janus.pid}/task/${id}/comm`, 'utf8'))
+	assert.deepEqual(names.filter(name => name.includes('portal')), [], 'a thread of the plugin is left')
+})
 
 const at = (line, text) => new RegExp(`janus\\.plugin\\.portal\\.jcfg:${line}: ${text}`)
 
@@ -50,18 +42,13 @@ describe('A configuration', () => {
 	for (const [what, [config, reason]] of Object.entries(BAD))
 		test(`${what} keeps the plugin from loading, and the log says where and why`, () => refusedToLoad(config, reason))
 
-	test('that is empty is no mistake: a portal without rooms', async () => {
-		const janus = await start('')
-		const lab = new Lab(janus)
+	test('that is empty is no mistake: a portal without rooms', () => withJanus('', async lab => {
 		const peer = await lab.peer()
 		assert.deepEqual(await peer.ask({ request: 'list' }), { portal: 'success', list: [] })
-		await peer.session.close()
-		assert.deepEqual(await janus.stop(), { code: 0, signal: null })
-	})
+	}))
 
-	test('sets the limits that it names, and clients are told', async () => {
-		const janus = await start('general: {\n\tmax_display = 4\n\tmax_depth = 8\n\twindow = 2\n\tmax_members = 2\n}\nroom-r: {\n}\n')
-		const lab = new Lab(janus)
+	const SMALL = 'general: {\n\tmax_display = 4\n\tmax_depth = 8\n\twindow = 2\n\tmax_members = 2\n}\nroom-r: {\n}\n'
+	test('sets the limits that it names, and clients are told', () => withJanus(SMALL, async lab => {
 		const ada = await lab.join('r', { display: 'Anna' })
 		const { max_display: display, max_depth: depth, window, max_signal: signal } = ada.joined.limits
 		assert.deepEqual({ display, depth, window, signal }, { display: 4, depth: 8, window: 2, signal: 65536 })
@@ -69,19 +56,14 @@ describe('A configuration', () => {
 		assert.equal((await ada.ask({ request: 'ping', ping: [[[[[[[[]]]]]]]] })).code, 'too_deep')
 		assert.equal((await ada.ask({ request: 'relay', seq: 4, signals: [] })).code, 'window_exceeded')
 		assert.equal((await ada.ask({ request: 'list' })).list[0].max_members, 2)
-		await ada.session.close()
-		assert.deepEqual(await janus.stop(), { code: 0, signal: null })
-	})
+	}))
 
-	test('may bound the members of all rooms together', async () => {
-		const janus = await start('general: {\n\tmax_total_members = 2\n}\nroom-a: {\n}\nroom-b: {\n}\n')
-		const lab = new Lab(janus)
+	const TWO = 'general: {\n\tmax_total_members = 2\n}\nroom-a: {\n}\nroom-b: {\n}\n'
+	test('may bound the members of all rooms together', () => withJanus(TWO, async lab => {
 		const members = [await lab.join('a'), await lab.join('b')]
 		const late = await lab.peer()
 		assert.equal((await late.ask({ request: 'join', room: 'a' })).code, 'server_full')
 		await members[0].ask({ request: 'leave' })
 		await lab.join('a', {}, late)
-		await Promise.all([...members, late].map(({ session }) => session.close()))
-		assert.deepEqual(await janus.stop(), { code: 0, signal: null })
-	})
+	}))
 })

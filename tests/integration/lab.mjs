@@ -148,10 +148,14 @@ export class Lab {
 		return (await this.adminAsk({ request: 'listmembers', room })).members.length
 	}
 
-	/** Ends all sessions and waits until no room has a member: whoever stays is a ghost. */
-	async clear() {
+	async close() {
 		await Promise.all([...this.#sessions].map(session => session.close()))
 		this.#sessions.clear()
+	}
+
+	/** Ends all sessions and waits until no room has a member: whoever stays is a ghost. */
+	async clear() {
+		await this.close()
 		await eventually('all rooms are empty', async () => {
 			const { list } = await this.adminAsk({ request: 'list' })
 			return list.every(room => room.num_members === 0)
@@ -168,11 +172,28 @@ export function useLab(options = {}) {
 	before(async () => {
 		lab.janus = await startJanus({ config: ROOMS, transports: ['websockets', 'http'], admin: true, ...options })
 	})
-	afterEach(() => lab.clear())
+	afterEach(() => lab.janus && lab.clear())
 	after(async () => {
-		const log = lab.janus?.log
-		const end = await lab.janus?.stop()
-		assert.deepEqual(end, { code: 0, signal: null }, `Janus did not end well:\n${log?.()}`)
+		if (lab.janus) await stopWell(lab.janus)
 	})
 	return lab
+}
+
+/** Stops a Janus, which must end by itself and cleanly. */
+export async function stopWell(janus) {
+	assert.deepEqual(await janus.stop(), { code: 0, signal: null }, `Janus did not end well:\n${janus.log()}`)
+}
+
+/** A Janus for one test: `use` gets a lab with it. */
+export async function withJanus(config, use) {
+	const janus = await startJanus({ config, transports: ['websockets', 'http'], admin: true })
+	const lab = new Lab(janus)
+	try {
+		await use(lab)
+		await lab.close()
+	} catch (error) {
+		await janus.stop()
+		throw error
+	}
+	await stopWell(janus)
 }

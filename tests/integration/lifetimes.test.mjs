@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
-import { startJanus } from '../lib/janus.mjs'
-import { Lab, ROOMS, eventually, newSeed, randomness, useLab } from './lab.mjs'
+import { eventually, newSeed, randomness, ROOMS, stopWell, useLab, withJanus } from './lab.mjs'
 
 const signals = payload => [{ type: 'x', payload }]
 
@@ -90,42 +89,29 @@ const threads = pid => readdirSync(`/proc/${pid}/task`)
 	.map(id => readFileSync(`/proc/${pid}/task/${id}/comm`, 'utf8').trim())
 
 describe('The end of Janus', () => {
-	const start = () => startJanus({ config: ROOMS, transports: ['websockets', 'http'], admin: true })
-
-	test('with members inside and requests waiting is clean and soon', async () => {
-		const janus = await start()
-		const lab = new Lab(janus)
+	test('with members inside and requests waiting is clean and soon', () => withJanus(ROOMS, async lab => {
 		const members = await lab.members('home', 5)
-		for (const member of members) member.send({ request: 'relay', seq: 2, signals: signals(1) })
-		await Promise.all(members.map(member => member.ask({ request: 'ping', ping: 1 })))
+		for (const member of members) await member.send({ request: 'relay', seq: 2, signals: signals(1) }).acked
 		const begun = Date.now()
-		assert.deepEqual(await janus.stop(), { code: 0, signal: null }, janus.log())
+		await stopWell(lab.janus)
 		assert.ok(Date.now() - begun < 8000, `it took ${Date.now() - begun} ms`)
-		await Promise.all(members.map(member => member.session.terminate()))
-	})
+	}))
 
-	test('while clients send at each other is clean as well', async () => {
-		for (let round = 0; round < 3; round++) {
-			const janus = await start()
-			const lab = new Lab(janus)
+	for (const round of [1, 2, 3])
+		test(`while clients send at each other is clean as well (${round})`, () => withJanus(ROOMS, async lab => {
 			const members = await lab.members('home', 4)
 			let sending = true
 			const floods = members.map(async member => {
-				while (sending) await member.ask({ request: 'relay', signals: signals('x'.repeat(2000)) }).catch(() => { sending = false })
+				while (sending)
+					await member.ask({ request: 'relay', signals: signals('x'.repeat(2000)) }).catch(() => { sending = false })
 			})
 			await members[0].gather(200, 'signal')
-			assert.deepEqual(await janus.stop(), { code: 0, signal: null }, janus.log())
-			sending = false
-			await Promise.all(members.map(member => member.session.terminate()))
+			await stopWell(lab.janus)
 			await Promise.all(floods)
-		}
-	})
+		}))
 
-	test('without a single member is clean, and the threads of the plugin were there', async () => {
-		const janus = await start()
+	test('finds the flushers of the plugin running, and without a single member', () => withJanus(ROOMS, async ({ janus }) => {
 		const names = threads(janus.pid)
-		const ours = names.filter(name => name.includes('portal'))
-		assert.deepEqual(await janus.stop(), { code: 0, signal: null }, janus.log())
-		assert.ok(ours.length >= 2, `two flushers were expected among ${names}`)
-	})
+		assert.ok(names.filter(name => name.includes('portal')).length >= 2, `two flushers were expected among ${names}`)
+	}))
 })

@@ -76,8 +76,9 @@ export class Conversation {
 	async run({ who, kind, text }) {
 		const json = JSON.parse(text)
 		if (kind === 'request') return this.#request(who, filled(json, this.#names))
-		const seen = kind === 'reply' ? this.#reply(who) : await this.#event(who, json.events?.length)
-		assert.deepEqual(differences(json, seen, this.#names), [])
+		const seen = kind === 'reply' ? this.#reply(who) : await this.#event(who)
+		const wrong = differences(json, seen, this.#names)
+		assert.ok(wrong.length === 0, wrong.join('\n'))
 	}
 
 	async #peer(who) {

@@ -30,8 +30,7 @@ describe('The README', () => {
 			try {
 				await conversation.run(example)
 			} catch (error) {
-				error.message = `README.md:${example.line}, ${example.who} ${example.kind}:\n${error.message}`
-				throw error
+				assert.fail(`README.md:${example.line}, ${example.who} ${example.kind}:\n${error.message}`)
 			}
 		}
 		t.diagnostic(`${run.length} examples`)

@@ -26,7 +26,8 @@
 #define CHUNK_SIZE 1000
 
 typedef struct chunk {
-	guint32 index;
+	guint32 index;    /* big-endian, as is the next */
+	guint32 received; /* how many chunks of the other its sender has */
 	guint8 bytes[CHUNK_SIZE];
 } chunk;
 
@@ -46,7 +47,8 @@ typedef struct side {
 	guint stream;
 	bool described;    /* whether the other's description came */
 	GQueue candidates; /* of char *, that came before it */
-	guint received;    /* chunks */
+	guint received;    /* chunks of the other */
+	guint confirmed;   /* own chunks that the other has */
 	bool left;         /* the other did */
 } side;
 
@@ -152,21 +154,21 @@ static void on_gathered(NiceAgent *agent G_GNUC_UNUSED, guint stream G_GNUC_UNUS
 	relay(data, "candidate", json_null());
 }
 
-/* The bytes that a side sends as its chunk of that index: both sides can make them, so the receiver can compare. */
-static void fill_chunk(chunk *it, guint sender, guint index) {
+/* The bytes of a side's chunk of that index: both sides can make them, so the receiver can compare. */
+static void fill_bytes(guint8 *bytes, guint sender, guint index) {
 	guint32 seed[] = { sender, index };
 	GRand *random = g_rand_new_with_seed_array(seed, G_N_ELEMENTS(seed));
-	it->index = g_htonl(index);
 	for(gsize i = 0; i < CHUNK_SIZE; i++)
-		it->bytes[i] = (guint8)g_rand_int(random);
+		bytes[i] = (guint8)g_rand_int(random);
 	g_rand_free(random);
 }
 
-/* In lock-step: whoever has received i chunks sends its number i. What the network loses is sent again by the clock. */
+/* Sends the first chunk that the other may not have. Datagrams get lost, so the clock calls this as well. */
 static gboolean send_chunk(gpointer data) {
 	side *self = data;
-	chunk it;
-	fill_chunk(&it, self->number, MIN(self->received, CHUNKS - 1));
+	guint index = MIN(self->confirmed, CHUNKS - 1);
+	chunk it = { .index = g_htonl(index), .received = g_htonl(self->received) };
+	fill_bytes(it.bytes, self->number, index);
 	if(self->agent != NULL && nice_agent_get_component_state(self->agent, self->stream, 1) >= NICE_COMPONENT_STATE_CONNECTED)
 		nice_agent_send(self->agent, self->stream, 1, sizeof(it), (const char *)&it);
 	return G_SOURCE_CONTINUE;
@@ -180,16 +182,23 @@ static void leave_when_done(void) {
 static void on_bytes(NiceAgent *agent G_GNUC_UNUSED, guint stream G_GNUC_UNUSED, guint component G_GNUC_UNUSED,
 		guint length, char *bytes, gpointer data) {
 	side *self = data;
-	chunk came, expected;
+	chunk came;
 	need(length == sizeof(came), self, "a datagram of the wrong length", NULL);
 	memcpy(&came, bytes, sizeof(came));
-	if(g_ntohl(came.index) < self->received)
-		return; /* sent again, though it had arrived */
-	fill_chunk(&expected, 1 - self->number, self->received);
-	need(memcmp(&came, &expected, sizeof(came)) == 0, self, "the bytes are not those that were sent", NULL);
-	self->received++;
-	send_chunk(self);
-	leave_when_done();
+	guint index = g_ntohl(came.index), confirmed = g_ntohl(came.received);
+	bool is_new = index == self->received, confirms = confirmed > self->confirmed;
+	need(index <= self->received && confirmed <= CHUNKS, self, "a chunk that was not due", NULL);
+	if(is_new) {
+		guint8 expected[CHUNK_SIZE];
+		fill_bytes(expected, 1 - self->number, index);
+		need(memcmp(came.bytes, expected, CHUNK_SIZE) == 0, self, "the bytes are not those that were sent", NULL);
+		self->received++;
+	}
+	self->confirmed = MAX(self->confirmed, confirmed);
+	if(is_new || confirms)
+		send_chunk(self);
+	if(is_new)
+		leave_when_done();
 }
 
 static void start_agent(side *self, bool polite) {
