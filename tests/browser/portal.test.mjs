@@ -384,19 +384,23 @@ test('a negotiation signal to a member that has just left is no error', async t 
 	assert.deepEqual([said('error')[0].code, said('error')[0].id], ['too_large', 'eve'])
 })
 
-test('close() leaves, waits for the answer, ends the connections, then closes the socket', async t => {
+test('close() ends the connections, leaves, waits for the answer, and only then ends the session', async t => {
 	const { janus, portal, seen } = await joined(t)
 	const connections = portal.connections
 	seen.length = 0
-	let open
-	janus.handlers.leave = () => {
-		open = janus.sockets[0].readyState
-		return { portal: 'success' }
-	}
-	await portal.close()
-	assert.deepEqual([open, janus.sockets[0].readyState], [1, 3])
+	let leave
+	janus.handlers.leave = (body, frame) => { leave = frame }
+	const closing = portal.close()
 	assert.deepEqual(seen, [['close', connections[0]], ['close', connections[1]], ['state', 'closed']])
 	assert.ok(connections.every(({ pc }) => pc.signalingState === 'closed'))
+	await eventually(() => leave)
+	await wait(20)
+	// Janus would run it before the plugin has seen the leave.
+	assert.deepEqual([janus.frames.at(-1), janus.sockets[0].readyState], [leave, 1])
+	const { transaction, handle_id: sender } = leave
+	janus.say(janus.sockets[0], { janus: 'success', transaction, sender, plugindata: { data: { portal: 'success' } } })
+	await closing
+	assert.deepEqual([janus.frames.at(-1).janus, janus.sockets[0].readyState], ['destroy', 3])
 	await portal.close()
 	assert.equal(janus.asked('leave').length, 1)
 })
@@ -465,12 +469,15 @@ test('leave is sent even when the window is full', async t => {
 
 test('a lost socket closes the portal with one error and leaves the direct connections alone', async t => {
 	const { janus, portal, said } = await joined(t)
+	janus.handlers.relay = () => undefined
 	const [a, b] = portal.connections
 	a.channel.readyState = 'open'
 	a.pc.become('connected')
+	await eventually(() => janus.asked('relay').length > 0)
 	const sending = assert.rejects(portal.send('x'), { code: 'connection_lost' })
 	janus.sockets[0].drop()
 	await sending
+	await wait(5)
 	assert.deepEqual([portal.state, said('error').map(({ code }) => code)], ['closed', ['connection_lost']])
 	assert.deepEqual([a.closed, b.closed], [false, true])
 	await portal.close()
