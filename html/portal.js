@@ -152,7 +152,7 @@ export class Portal extends Emitter {
 			this.#enterRoom(await this.#stoppable(entering, signal))
 		} catch (error) {
 			abandon(session, entering)
-			this.#end()
+			if (session === this.#session) this.#end()
 			throw error
 		}
 		return this.#info()
@@ -185,9 +185,10 @@ export class Portal extends Emitter {
 	 * @param {{display?: string | null, metadata?: object | null}} changes
 	 */
 	async configure(changes) {
-		const { display = this.#options.display, metadata = this.#options.metadata } = changes
-		const { version } = await this.#opened().request({ ...changes, request: 'configure' })
-		Object.assign(this.#options, { display, metadata })
+		const { display, metadata } = changes
+		const { version } = await this.#opened().request({ request: 'configure', display, metadata })
+		if (display !== undefined) this.#options.display = display
+		if (metadata !== undefined) this.#options.metadata = metadata
 		this.#version = Math.max(this.#version, version)
 	}
 
@@ -221,12 +222,18 @@ export class Portal extends Emitter {
 	/** Leaves the room and ends all connections. It can be joined again. */
 	async close() {
 		this.#page.abort()
-		if (this.#state === 'connecting') this.#stopJoining(new PortalError('closed', 'The portal was closed'))
-		if (this.#state !== 'open') return this.#clear()
+		if (this.#state !== 'open') return this.#stop()
 		const session = this.#session
 		const left = this.#leave()
 		await within(FAREWELL, left)
 		await session.close()
+	}
+
+	#stop() {
+		this.#clear()
+		if (this.#state !== 'connecting') return
+		this.#stopJoining(new PortalError('closed', 'The portal was closed'))
+		this.#end()
 	}
 
 	#newSession() {
@@ -318,6 +325,10 @@ export class Portal extends Emitter {
 	#welcome(member) {
 		// Nobody takes an old connection up again yet: whoever joins has started from nothing.
 		this.#drop(member.id)
+		this.#whileOpen(() => this.#connect(member))
+	}
+
+	#connect(member) {
 		this.#members.set(member.id, member)
 		const connection = new Connection({
 			id: member.id,

@@ -122,8 +122,12 @@ test('closing stops a join that is under way', async () => {
 	const joining = assert.rejects(portal.join(), { code: 'closed' })
 	await eventually(() => janus.asked('join').length === 1)
 	await portal.close()
-	await joining
 	assert.equal(portal.state, 'closed')
+	await joining
+	janus.handlers.join = new FakeJanus().handlers.join
+	await portal.join()
+	assert.equal(portal.state, 'open')
+	await portal.close()
 })
 
 test('events that come before the answer to join are kept until it is there', async t => {
@@ -208,6 +212,16 @@ test('a member that joins again under its id gets a new connection', async t => 
 	const again = portal.connections.find(({ id }) => id === 'ada')
 	assert.notEqual(again, a)
 	assert.deepEqual([a.closed, again.closed, said('close')], [true, false, [a]])
+})
+
+test('what was configured is said again when the portal is joined again', async t => {
+	const { janus, portal } = await joined(t, { members: [], options: { display: 'Ada', metadata: { a: 1 } } })
+	await portal.configure({ display: 'Countess', metadata: null })
+	assert.deepEqual(janus.asked('configure'), [{ request: 'configure', display: 'Countess', metadata: null, seq: 1 }])
+	await portal.close()
+	await portal.join()
+	const { display, metadata } = janus.asked('join')[1]
+	assert.deepEqual([display, metadata], ['Countess', undefined])
 })
 
 test('requests that change something are numbered, in order', async t => {
