@@ -8,6 +8,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import puppeteer from 'puppeteer-core'
+import { within } from '../../html/signal.js'
 import { startJanus } from '../lib/janus.mjs'
 import { startWeb } from '../lib/web.mjs'
 
@@ -75,7 +76,7 @@ class Lab {
 	async closeTabs(failed) {
 		for (const tab of this.#tabs.splice(0)) {
 			if (failed) console.error(await tab.describe())
-			await tab.context.close().catch(() => {})
+			await within(5_000, tab.context.close().catch(() => {}))
 		}
 		if (failed) console.error(`Janus:\n${this.janus.log().split('\n').slice(-20).join('\n')}`)
 	}
@@ -172,8 +173,9 @@ class Tab {
 	}
 
 	async describe() {
-		const text = await this.page.evaluate(() => document.body.innerText).catch(error => error.message)
-		const flows = await this.flows().catch(error => error.message)
+		const ask = question => within(3_000, question.catch(error => error.message))
+		const text = await ask(this.page.evaluate(() => document.body.innerText))
+		const flows = await ask(this.flows())
 		return `--- ${this.name}\n${text}\nconnections: ${JSON.stringify(flows)}\nconsole:\n${this.console.join('\n')}`
 	}
 }
