@@ -163,7 +163,7 @@ function showMembers({ members }) {
 		showMedia(tile, metadata)
 	}
 	if (!$('room').hidden) tellChanges(before)
-	const others = members.length === 0 ? 'nobody else is here yet, send them the address of this page' : `${members.length + 1} members`
+	const others = members.length === 0 ? 'nobody else is here yet: share the address of this page' : `${members.length + 1} members`
 	$('where').replaceChildren(textElement('b', portal.room), ` · ${others}`)
 }
 
@@ -240,7 +240,7 @@ async function showRooms() {
 		if (wanted && found.length === 0 && !hidden) complain(`There is no room “${wanted}” here. Choose another one.`)
 		const shown = hidden ? [{ room: wanted }] : found.length > 0 ? found : rooms
 		$('rooms').replaceChildren(...shown.map(roomButton))
-		$('rooms-title').textContent = shown === rooms ? 'Choose a room' : 'Come into'
+		$('rooms-title').textContent = shown === rooms ? 'Choose a room' : 'Join this room'
 		$('all-rooms').hidden = shown === rooms
 		$('status').textContent = shown.length === 0 ? 'There are no rooms to choose from.' : ''
 	} catch (error) {

@@ -60,6 +60,9 @@ class Lab {
 		const browser = this.#browsers[camera ? 0 : 1]
 		// A context of its own: a window in front of no other, and nothing remembered.
 		const context = await browser.createBrowserContext()
+		// Without this permission Chromium offers only the address of the default route, and a machine that has none
+		// no candidate at all.
+		await context.overridePermissions(this.web.url, ['camera', 'microphone'])
 		const tab = new Tab(await context.newPage(), context)
 		this.#tabs.push(tab)
 		await tab.load(`${this.web.url}${path}`, size)
