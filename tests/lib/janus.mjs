@@ -68,8 +68,7 @@ export async function startJanus(options = {}) {
 			return run.face()
 		} catch (error) {
 			await run.stop()
-			/* Between our look and Janus's bind, somebody else may have taken a port. */
-			if (!error.portTaken || tries === TRIES) throw error
+			if (!error.unlucky || tries === TRIES) throw error
 		}
 	}
 }
@@ -97,6 +96,13 @@ class Run {
 	async ready(timeout) {
 		const deadline = Date.now() + timeout
 		for (const probe of this.probes) await this.#until(probe, deadline)
+		/* A transport answers while Janus still starts the others, and a SIGTERM in the middle of that can make Janus
+		   wait for itself for ever. */
+		const started = async () => {
+			if (this.log().split('transport plugin initialized!').length - 1 < this.transports)
+				throw new Error('not all transports have started')
+		}
+		await this.#until(started, deadline)
 	}
 
 	async #until(probe, deadline) {
@@ -104,7 +110,7 @@ class Run {
 			if (this.end) throw this.#failed(`Janus did not start: ${describe(this.end)}`)
 			const problem = await probe().then(() => undefined, error => error)
 			if (!problem) return
-			if (PORT_TAKEN.test(this.log()) || Date.now() > deadline)
+			if (UNLUCKY.test(this.log()) || Date.now() > deadline)
 				throw this.#failed(`Janus does not answer: ${problem.message}`)
 			await sleep(20)
 		}
@@ -113,7 +119,7 @@ class Run {
 	#failed(text) {
 		const log = this.log()
 		const error = new Error(`${text}\n${log.split('\n').slice(-30).join('\n')}`)
-		error.portTaken = PORT_TAKEN.test(log)
+		error.unlucky = UNLUCKY.test(log)
 		return error
 	}
 
@@ -123,11 +129,16 @@ class Run {
 
 	async stop() {
 		if (!this.end) this.child.kill('SIGTERM')
+		/* Janus forgets a signal that comes just before its main loop runs, which is after it began to answer. */
+		const again = setTimeout(() => {
+			if (!this.log().includes('Ending sessions timeout watchdog')) this.child.kill('SIGTERM')
+		}, 500)
 		const late = setTimeout(() => {
 			console.error(`Janus (${this.child.pid}) did not end within ${this.patience} ms of SIGTERM and was killed`)
 			this.child.kill('SIGKILL')
 		}, this.patience)
 		const { code, signal } = await this.ended
+		clearTimeout(again)
 		clearTimeout(late)
 		this.lastLog ??= this.log()
 		this.#clean()
@@ -154,8 +165,9 @@ class Run {
 	}
 }
 
-/* How Janus 1.1 to 1.4 say that a port is taken, each transport in its own words. */
-const PORT_TAKEN = /Error creating vhost|Couldn't start .*web ?server|Address already in use|address in use/i
+/* Worth another start. Somebody may have taken a port between our look and Janus's bind (each transport says so in its
+   own words), and a transport's thread that comes to run before Janus has noted that it started ends at once. */
+const UNLUCKY = /Error creating vhost|Couldn't start .*web ?server|Address (already )?in use|Sockets thread ended/i
 
 const describe = ({ code, signal, error }) =>
 	error ? `${error.message} (setpriv is part of util-linux)` : signal ? `it ended by ${signal}` : `it ended with ${code}`
@@ -178,7 +190,7 @@ async function plan(options) {
 	const command = [...wrapper, janus, '-C', join(folder, 'conf', 'janus.jcfg'), '-F', join(folder, 'conf'), '-o']
 	return {
 		folder, secret, command, env, patience: options.patience ?? 10_000,
-		urls: urls(place, wanted), probes: probes(place, wanted, name),
+		urls: urls(place, wanted), probes: probes(place, wanted, name), transports: wanted.size,
 	}
 }
 
