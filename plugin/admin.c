@@ -30,7 +30,7 @@ static const portal_request requests[] = {
 };
 
 json_t *portal_admin_handle(portal_registry *registry, const json_t *body) {
-	portal_call call = { registry, NULL, body, { 0 } };
+	portal_call call = { .registry = registry, .body = body };
 	portal_call_look(&call);
 	const portal_request *request = call.failure.error == PORTAL_OK ? portal_call_find(&call, requests) : NULL;
 	return request == NULL ? portal_event_error(&call.failure) : portal_call_answer(&call, request);
