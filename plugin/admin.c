@@ -5,14 +5,13 @@
 
 #include "event.h"
 #include "list.h"
-#include "request.h"
 
 static json_t *handle_list(portal_call *call) {
 	return portal_list_rooms(call, true);
 }
 
 static json_t *handle_listmembers(portal_call *call) {
-	const portal_room *room = portal_request_room(call);
+	const portal_room *room = portal_call_room(call);
 	return room == NULL ? NULL : portal_list_members(call, room);
 }
 

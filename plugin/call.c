@@ -93,3 +93,22 @@ json_t *portal_call_answer(portal_call *call, const portal_request *request) {
 	charge_answer(call, reply);
 	return reply;
 }
+
+portal_error portal_call_spend_on_room(portal_call *call, portal_room *room) {
+	double rate = (double)call->registry->census.limits.room_rate;
+	guint wait = portal_bucket_take(&room->telling, 1, rate, rate, now(call));
+	if(wait == 0)
+		return PORTAL_OK;
+	return portal_fail_for_now(&call->failure, JANUS_PORTAL_ERROR_RATE_LIMITED, wait,
+		"Too much happens in this room at once: send it again later");
+}
+
+portal_room *portal_call_room(portal_call *call) {
+	const char *name = portal_field_string(call->body, "room");
+	portal_room *room = name == NULL ? NULL : portal_registry_find(call->registry, name);
+	if(name == NULL)
+		portal_fail(&call->failure, JANUS_PORTAL_ERROR_ROOM_NOT_SET, "room: is missing");
+	else if(room == NULL)
+		portal_fail(&call->failure, JANUS_PORTAL_ERROR_ROOM_NOT_FOUND, "No such room: %s", name);
+	return room;
+}

@@ -41,6 +41,12 @@ portal_error portal_call_spend(portal_call *call, double requests, size_t bytes)
 /*! \brief The row that the body asks for, NULL with the failure set if there is none. */
 const portal_request *portal_call_find(portal_call *call, const portal_request *table);
 
+/*! \brief The same for what is told to a whole room: its rate is its own, so that many together cannot flood it either. */
+portal_error portal_call_spend_on_room(portal_call *call, portal_room *room);
+
+/*! \brief The room that the field `room` names; NULL, with the failure set, if there is none. Borrowed. */
+portal_room *portal_call_room(portal_call *call);
+
 /*! \brief Checks the fields and the rates and runs the handler, unless the call has failed already. Never NULL, owned by the caller. */
 json_t *portal_call_answer(portal_call *call, const portal_request *request);
 

@@ -8,11 +8,10 @@
 #include "request.h"
 
 #include "event.h"
-#include "key.h"
+#include "join.h"
 #include "list.h"
 #include "relay.h"
 
-#define PIN_MAX 256
 #define PING_MAX 1024
 
 static json_t *handle_list(portal_call *call) {
@@ -22,133 +21,6 @@ static json_t *handle_list(portal_call *call) {
 static json_t *handle_exists(portal_call *call) {
 	const char *name = portal_field_string(call->body, "room");
 	return portal_event_exists(name, portal_registry_find(call->registry, name) != NULL);
-}
-
-portal_room *portal_request_room(portal_call *call) {
-	const char *name = portal_field_string(call->body, "room");
-	portal_room *room = name == NULL ? NULL : portal_registry_find(call->registry, name);
-	if(name == NULL)
-		portal_fail(&call->failure, JANUS_PORTAL_ERROR_ROOM_NOT_SET, "room: is missing");
-	else if(room == NULL)
-		portal_fail(&call->failure, JANUS_PORTAL_ERROR_ROOM_NOT_FOUND, "No such room: %s", name);
-	return room;
-}
-
-/* 0 if it named none: such a try counts as newer than all. */
-static guint64 attempt_of(const portal_call *call) {
-	return (guint64)json_integer_value(portal_field_get(call->body, "attempt"));
-}
-
-/* Whether this peer, with what it says, may enter this room at all. */
-static portal_error check_entry(portal_call *call, const portal_room *room) {
-	const char *pin = portal_field_string(call->body, "pin");
-	if(room->pin != NULL && pin == NULL)
-		return portal_fail(&call->failure, JANUS_PORTAL_ERROR_WRONG_PIN, "pin: is missing, and this room has one");
-	if(room->pin != NULL && !portal_secrets_equal(room->pin, pin))
-		return portal_fail(&call->failure, JANUS_PORTAL_ERROR_WRONG_PIN, "pin: is wrong");
-	if(room->locked)
-		return portal_fail(&call->failure, JANUS_PORTAL_ERROR_ROOM_LOCKED, "The room takes no new members");
-	if(portal_room_count(room) >= (guint)room->max_members)
-		return portal_fail(&call->failure, JANUS_PORTAL_ERROR_ROOM_FULL, "The room is full");
-	if(call->registry->census.members >= (guint)call->registry->census.limits.max_total_members)
-		return portal_fail(&call->failure, JANUS_PORTAL_ERROR_SERVER_FULL, "The server has all the members that it may have");
-	return PORTAL_OK;
-}
-
-/* What is told to a whole room has a rate of its own, so that many together cannot flood it either. */
-static portal_error spend_on_room(portal_call *call, portal_room *room) {
-	const portal_census *census = &call->registry->census;
-	double rate = (double)census->limits.room_rate;
-	guint wait = portal_bucket_take(&room->telling, 1, rate, rate, census->host->now(census->host->context));
-	if(wait == 0)
-		return PORTAL_OK;
-	return portal_fail_for_now(&call->failure, JANUS_PORTAL_ERROR_RATE_LIMITED, wait,
-		"Too much happens in this room at once: send it again later");
-}
-
-/* What is pushed again counts as the member's, on whichever peer it comes back. */
-static portal_error spend_on_replay(portal_call *call, portal_member *member, size_t weight) {
-	const portal_census *census = &call->registry->census;
-	guint wait = portal_bucket_take(&member->bytes, (double)weight, (double)census->limits.byte_rate,
-		(double)census->limits.byte_burst, census->host->now(census->host->context));
-	if(wait == 0)
-		return PORTAL_OK;
-	return portal_fail_for_now(&call->failure, JANUS_PORTAL_ERROR_RATE_LIMITED, wait,
-		"Too much was pushed again: come back later");
-}
-
-static json_t *enter(portal_call *call, portal_room *room, const char *id, const char *made_key) {
-	if(portal_field_get(call->body, "ack") != NULL) {
-		portal_fail(&call->failure, JANUS_PORTAL_ERROR_MEMBER_GONE, "ack: there is no membership to come back to; join without it");
-		return NULL;
-	}
-	if(check_entry(call, room) != PORTAL_OK || spend_on_room(call, room) != PORTAL_OK)
-		return NULL;
-	portal_member *member = portal_member_new(room, &call->registry->census, call->peer, id,
-		portal_field_get(call->body, "display"), portal_field_get(call->body, "metadata"));
-	member->attempt = attempt_of(call);
-	portal_registry_enter(call->registry, member);
-	return portal_event_joined_reply(call->registry, member, made_key);
-}
-
-/* Whether a member may come back as this try says, which acknowledges what it has. */
-static portal_error check_return(portal_call *call, portal_member *member) {
-	guint64 attempt = attempt_of(call);
-	if(attempt != 0 && attempt <= member->attempt)
-		return portal_fail(&call->failure, JANUS_PORTAL_ERROR_SUPERSEDED, "attempt: a later one was accepted already");
-	const json_t *given = portal_field_get(call->body, "ack");
-	guint64 ack = given == NULL ? member->stream.acked : (guint64)json_integer_value(given);
-	if(ack < member->stream.acked)
-		return portal_fail(&call->failure, JANUS_PORTAL_ERROR_EVENTS_GONE,
-			"ack: is below what was acknowledged before, and those events are gone; join without it");
-	if(ack > member->stream.pushed) /* checked before anything is spent or changed */
-		return portal_member_acknowledge(member, ack, &call->failure);
-	if(spend_on_replay(call, member, portal_stream_weight_after(&member->stream, ack)) != PORTAL_OK)
-		return call->failure.error;
-	if(member->peer == NULL && spend_on_room(call, member->room) != PORTAL_OK)
-		return call->failure.error;
-	return portal_member_acknowledge(member, ack, &call->failure);
-}
-
-static json_t *come_back(portal_call *call, portal_member *member) {
-	if(check_return(call, member) != PORTAL_OK)
-		return NULL;
-	member->attempt = MAX(member->attempt, attempt_of(call));
-	portal_registry_back(call->registry, member, call->peer);
-	return portal_event_resumed_reply(call->registry, member);
-}
-
-static const portal_field join_fields[] = {
-	{ .name = "room", .type = PORTAL_TYPE_NAME, .min = 1, .max = PORTAL_ROOM_MAX }, /* required: room_not_set says so */
-	{ .name = "display", .type = PORTAL_TYPE_STRING, .limit = PORTAL_LIMIT(max_display) },
-	{ .name = "metadata", .type = PORTAL_TYPE_OBJECT, .limit = PORTAL_LIMIT(max_metadata) },
-	{ .name = "pin", .type = PORTAL_TYPE_STRING, .max = PIN_MAX },
-	{ .name = "key", .type = PORTAL_TYPE_NAME, .min = PORTAL_KEY_MIN, .max = PORTAL_KEY_MAX },
-	{ .name = "attempt", .type = PORTAL_TYPE_INTEGER, .min = 1, .max = G_MAXINT64 },
-	{ .name = "ack", .type = PORTAL_TYPE_INTEGER, .min = 0, .max = G_MAXINT64 },
-	{ 0 },
-};
-
-/* Joins, or takes up the membership that lives under the same key: on this peer, or from whichever peer has it. */
-static json_t *handle_join(portal_call *call) {
-	portal_room *room = portal_request_room(call);
-	if(room == NULL)
-		return NULL;
-	const char *key = portal_field_string(call->body, "key");
-	char made[PORTAL_MADE_KEY_LENGTH + 1], id[PORTAL_ID_LENGTH + 1];
-	if(key == NULL)
-		portal_key_make(call->registry->census.host, made);
-	portal_id_of_key(key != NULL ? key : made, id);
-	portal_member *member = portal_room_find(room, id);
-	if(call->peer->member != NULL && call->peer->member != member) {
-		portal_fail(&call->failure, JANUS_PORTAL_ERROR_ALREADY_JOINED, "This handle is in a room already: attach another one");
-		return NULL;
-	}
-	if(call->peer->used) {
-		portal_fail(&call->failure, JANUS_PORTAL_ERROR_PEER_USED, "This handle was in a room before: attach a new one");
-		return NULL;
-	}
-	return member != NULL ? come_back(call, member) : enter(call, room, id, key == NULL ? made : NULL);
 }
 
 static json_t *handle_leave(portal_call *call) {
@@ -171,7 +43,7 @@ static bool replace(json_t **place, const json_t *body, const char *name) {
 
 static json_t *handle_configure(portal_call *call) {
 	portal_member *member = call->peer->member;
-	if(spend_on_room(call, member->room) != PORTAL_OK)
+	if(portal_call_spend_on_room(call, member->room) != PORTAL_OK)
 		return NULL;
 	bool display = replace(&member->display, call->body, "display");
 	bool metadata = replace(&member->metadata, call->body, "metadata");
@@ -219,7 +91,7 @@ static const portal_field ping_fields[] = {
 static const portal_request requests[] = {
 	{ .name = "list", .fields = list_fields, .handler = handle_list },
 	{ .name = "exists", .fields = exists_fields, .handler = handle_exists },
-	{ .name = "join", .fields = join_fields, .handler = handle_join },
+	{ .name = "join", .fields = portal_join_fields, .handler = portal_join },
 	{ .name = "relay", .fields = relay_fields, .handler = portal_relay, .cost = portal_relay_cost, .members_only = true, .numbered = true },
 	{ .name = "configure", .fields = configure_fields, .handler = handle_configure, .members_only = true, .numbered = true },
 	{ .name = "leave", .handler = handle_leave, .members_only = true, .numbered = true },
