@@ -13,6 +13,7 @@ Suite *relay_suite(void);
 Suite *request_suite(void);
 Suite *resume_suite(void);
 Suite *room_suite(void);
+Suite *schedule_suite(void);
 Suite *stream_suite(void);
 
 #endif
