@@ -201,8 +201,11 @@ static bool is_complete(void) {
 
 static void step(bool faults) {
 	portal_link *any = &links[g_rand_int_range(chance, 1, current + 1)];
-	if(faults && one_in(120) && current < LINKS - 2)
+	if(faults && one_in(120) && current < LINKS - 3) {
 		take_next_peer(); /* B gives its peer up; the server will notice, or has */
+		if(one_in(2))
+			take_next_peer(); /* and the next one before its join has run: that one is stale when it does */
+	}
 	if(faults && one_in(60))
 		end_link(any);
 	if(links[current].peer == NULL)
