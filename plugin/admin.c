@@ -5,14 +5,13 @@
 
 #include "event.h"
 #include "list.h"
-#include "request.h"
 
 static json_t *handle_list(portal_call *call) {
 	return portal_list_rooms(call, true);
 }
 
 static json_t *handle_listmembers(portal_call *call) {
-	const portal_room *room = portal_request_room(call);
+	const portal_room *room = portal_call_room(call);
 	return room == NULL ? NULL : portal_list_members(call, room);
 }
 
@@ -30,7 +29,7 @@ static const portal_request requests[] = {
 };
 
 json_t *portal_admin_handle(portal_registry *registry, const json_t *body) {
-	portal_call call = { registry, NULL, body, { 0 } };
+	portal_call call = { .registry = registry, .body = body };
 	portal_call_look(&call);
 	const portal_request *request = call.failure.error == PORTAL_OK ? portal_call_find(&call, requests) : NULL;
 	return request == NULL ? portal_event_error(&call.failure) : portal_call_answer(&call, request);

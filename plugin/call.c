@@ -7,18 +7,23 @@
 
 #include "event.h"
 
-size_t portal_call_look(portal_call *call) {
-	const portal_limits *limits = &call->registry->limits;
-	size_t weight = 0;
+/* What a peer without membership may do: look round, and join. Requests and bytes, a second and at once. */
+#define PEER_RATE 20
+#define PEER_BURST 100
+#define PEER_BYTE_RATE 65536
+#define PEER_BYTE_BURST 524288
+
+portal_error portal_call_look(portal_call *call) {
+	const portal_limits *limits = &call->registry->census.limits;
 	if(!json_is_object(call->body))
 		portal_fail(&call->failure, JANUS_PORTAL_ERROR_INVALID_JSON, "The request should be an object");
-	else if(!portal_weigh(call->body, (int)limits->max_depth, &weight))
+	else if(!portal_weigh(call->body, (int)limits->max_depth, &call->weight))
 		portal_fail(&call->failure, JANUS_PORTAL_ERROR_TOO_DEEP,
 			"The request is nested deeper than %" JSON_INTEGER_FORMAT " levels", limits->max_depth);
-	else if((json_int_t)weight > limits->max_request)
+	else if((json_int_t)call->weight > limits->max_request)
 		portal_fail(&call->failure, JANUS_PORTAL_ERROR_TOO_LARGE,
 			"The request is larger than %" JSON_INTEGER_FORMAT " bytes", limits->max_request);
-	return call->failure.error == PORTAL_OK ? weight : 0;
+	return call->failure.error;
 }
 
 const portal_request *portal_call_find(portal_call *call, const portal_request *table) {
@@ -37,15 +42,73 @@ const portal_request *portal_call_find(portal_call *call, const portal_request *
 	return NULL;
 }
 
+static gint64 now(const portal_call *call) {
+	const portal_host *host = call->registry->census.host;
+	return host->now(host->context);
+}
+
+portal_error portal_call_spend(portal_call *call, double requests, size_t bytes) {
+	portal_peer *peer = call->peer;
+	if(peer == NULL)
+		return PORTAL_OK;
+	portal_member *member = peer->member;
+	const portal_limits *limits = &call->registry->census.limits;
+	gint64 at = now(call);
+	guint wait = member != NULL
+		? portal_bucket_take(&member->requests, requests, (double)limits->rate, (double)limits->burst, at)
+		: portal_bucket_take(&peer->requests, requests, PEER_RATE, PEER_BURST, at);
+	if(wait == 0)
+		wait = member != NULL
+			? portal_bucket_take(&member->bytes, (double)bytes, (double)limits->byte_rate, (double)limits->byte_burst, at)
+			: portal_bucket_take(&peer->bytes, (double)bytes, PEER_BYTE_RATE, PEER_BYTE_BURST, at);
+	if(wait == 0)
+		return PORTAL_OK;
+	return portal_fail_for_now(&call->failure, JANUS_PORTAL_ERROR_RATE_LIMITED, wait, "Too much at once: send it again later");
+}
+
+/* What an answer weighs is known only when it is there. */
+static void charge_answer(portal_call *call, const json_t *answer) {
+	portal_peer *peer = call->peer;
+	size_t weight = 0;
+	if(peer == NULL || !portal_weigh(answer, PORTAL_DEPTH_CEILING, &weight))
+		return;
+	if(peer->member != NULL)
+		portal_bucket_charge(&peer->member->bytes, (double)weight, (double)call->registry->census.limits.byte_rate, now(call));
+	else
+		portal_bucket_charge(&peer->bytes, (double)weight, PEER_BYTE_RATE, now(call));
+}
+
 json_t *portal_call_answer(portal_call *call, const portal_request *request) {
 	json_t *reply = NULL;
 	if(call->failure.error == PORTAL_OK && request->fields != NULL)
-		portal_fields_check(request->fields, call->body, &call->registry->limits, &call->failure);
+		portal_fields_check(request->fields, call->body, &call->registry->census.limits, &call->failure);
+	if(call->failure.error == PORTAL_OK)
+		portal_call_spend(call, request->cost != NULL ? request->cost(call) : 1, call->weight);
 	if(call->failure.error == PORTAL_OK)
 		reply = request->handler(call);
-	if(reply != NULL)
-		return reply;
-	if(call->failure.error == PORTAL_OK)
+	if(reply == NULL && call->failure.error == PORTAL_OK)
 		portal_fail(&call->failure, JANUS_PORTAL_ERROR_UNKNOWN_ERROR, "The reply could not be made");
-	return portal_event_error(&call->failure);
+	if(reply == NULL)
+		reply = portal_event_error(&call->failure);
+	charge_answer(call, reply);
+	return reply;
+}
+
+portal_error portal_call_spend_on_room(portal_call *call, portal_room *room) {
+	double rate = (double)call->registry->census.limits.room_rate;
+	guint wait = portal_bucket_take(&room->telling, 1, rate, rate, now(call));
+	if(wait == 0)
+		return PORTAL_OK;
+	return portal_fail_for_now(&call->failure, JANUS_PORTAL_ERROR_RATE_LIMITED, wait,
+		"Too much happens in this room at once: send it again later");
+}
+
+portal_room *portal_call_room(portal_call *call) {
+	const char *name = portal_field_string(call->body, "room");
+	portal_room *room = name == NULL ? NULL : portal_registry_find(call->registry, name);
+	if(name == NULL)
+		portal_fail(&call->failure, JANUS_PORTAL_ERROR_ROOM_NOT_SET, "room: is missing");
+	else if(room == NULL)
+		portal_fail(&call->failure, JANUS_PORTAL_ERROR_ROOM_NOT_FOUND, "No such room: %s", name);
+	return room;
 }

@@ -8,12 +8,14 @@
 #include "fields.h"
 #include "registry.h"
 
-typedef struct portal_call {
+typedef struct portal_call portal_call;
+struct portal_call {
 	portal_registry *registry;
 	portal_peer *peer;       /*!< NULL for the Admin API */
 	const json_t *body;
+	size_t weight;           /*!< of the body */
 	portal_failure failure;  /*!< why there is no reply */
-} portal_call;
+};
 
 /*! \brief Carries out a request whose fields were checked against its table.
  * @returns the reply (owned by the caller), or NULL with the failure set and nothing changed */
@@ -24,18 +26,28 @@ typedef struct portal_request {
 	const char *name;
 	const portal_field *fields; /*!< NULL if it has none */
 	portal_handler handler;
+	double (*cost)(const portal_call *call); /*!< requests that it counts for; NULL: one */
 	bool members_only;
 	bool numbered;              /*!< takes a `seq`, and then waits for its turn */
 } portal_request;
 
-/*! \brief Looks at a body before anything else does: an object, not too deep, not too heavy.
- * @returns its weight, 0 with the failure set if it is refused */
-size_t portal_call_look(portal_call *call);
+/*! \brief Looks at a body before anything else does: an object, not too deep, not too heavy; weighs it. */
+portal_error portal_call_look(portal_call *call);
+
+/*! \brief Takes so much out of what the caller may do, or refuses with `rate_limited`. A member's rates are its own and move
+ * with it; a peer without one has small ones. The Admin API has none. */
+portal_error portal_call_spend(portal_call *call, double requests, size_t bytes);
 
 /*! \brief The row that the body asks for, NULL with the failure set if there is none. */
 const portal_request *portal_call_find(portal_call *call, const portal_request *table);
 
-/*! \brief Checks the fields and runs the handler, unless the call has failed already. Never NULL, owned by the caller. */
+/*! \brief The same for what is told to a whole room: its rate is its own, so that many together cannot flood it either. */
+portal_error portal_call_spend_on_room(portal_call *call, portal_room *room);
+
+/*! \brief The room that the field `room` names; NULL, with the failure set, if there is none. Borrowed. */
+portal_room *portal_call_room(portal_call *call);
+
+/*! \brief Checks the fields and the rates and runs the handler, unless the call has failed already. Never NULL, owned by the caller. */
 json_t *portal_call_answer(portal_call *call, const portal_request *request);
 
 #endif

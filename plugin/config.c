@@ -38,6 +38,16 @@ static const config_option general_options[] = {
 	LIMIT(max_rooms, 1, 1000000, 10000, false),
 	LIMIT(max_total_members, 2, 10000000, 100000, false),
 	LIMIT(window, 1, 65536, 256, true),
+	LIMIT(max_backlog, 16384, 1073741824, 1048576, true),
+	LIMIT(max_total_backlog, 16384, 1099511627776, 268435456, false),
+	LIMIT(ack_every, 1, 65536, 32, true),
+	LIMIT(ack_timeout, 1, 3600, 30, true),
+	LIMIT(rate, 1, 1000000000, 200, true),
+	LIMIT(burst, 1, 1000000000, 1000, true),
+	LIMIT(byte_rate, 1024, 1099511627776, 1048576, true),
+	LIMIT(byte_burst, 1024, 1099511627776, 4194304, true),
+	LIMIT(room_rate, 1, 1000000000, 100, false),
+	LIMIT(resume_timeout, 0, 3600, 30, false),
 	{ 0 },
 };
 
@@ -149,6 +159,11 @@ static bool fill(portal_config *config, const json_t *json, portal_config_error 
 	json_t *general = json_object_get(json, "general");
 	if(general != NULL && !set_options(general_options, general, &config->limits, "general", error))
 		return false;
+	/* Signals get three quarters of a backlog; one that does not fit into those would be refused for ever. */
+	if(config->limits.max_backlog < 2 * config->limits.max_signal)
+		return fail(error, "general", json_object_get(general, "max_backlog") != NULL ? "max_backlog" : "max_signal",
+			"does not fit: max_backlog (%" JSON_INTEGER_FORMAT ") should be at least twice max_signal (%" JSON_INTEGER_FORMAT ")",
+			config->limits.max_backlog, config->limits.max_signal);
 	json_object_foreach((json_t *)json, category, value) {
 		if(g_str_has_prefix(category, ROOM_PREFIX)) {
 			if(!add_room(config, category, value, error))

@@ -22,6 +22,14 @@ typedef struct portal_limits {
 	json_int_t max_rooms;
 	json_int_t max_total_members;
 	json_int_t window;            /*!< numbered requests that may wait, answers that are kept */
+	json_int_t max_backlog;       /*!< weight of what one member has not acknowledged, bytes; also while it is away */
+	json_int_t max_total_backlog; /*!< the same of all members together */
+	json_int_t ack_every;         /*!< events after which a client should acknowledge */
+	json_int_t ack_timeout;       /*!< seconds that a member may be full without acknowledging anything */
+	json_int_t rate, burst;       /*!< requests of a member, a second and at once; a signal to k members costs k */
+	json_int_t byte_rate, byte_burst; /*!< bytes of a member's requests, answers and replays */
+	json_int_t room_rate;         /*!< what is told to a whole room, a second: joining, coming back, configuring */
+	json_int_t resume_timeout;    /*!< seconds that a member whose peer is gone may come back */
 } portal_limits;
 
 typedef struct portal_room_config {

@@ -15,6 +15,13 @@ portal_error portal_fail(portal_failure *failure, portal_error error, const char
 	if(!g_utf8_validate(failure->text, -1, &end))
 		failure->text[end - failure->text] = '\0';
 	failure->error = error;
+	failure->retry_after = 0;
+	return error;
+}
+
+portal_error portal_fail_for_now(portal_failure *failure, portal_error error, guint retry_after, const char *text) {
+	portal_fail(failure, error, "%s", text);
+	failure->retry_after = retry_after;
 	return error;
 }
 

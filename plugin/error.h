@@ -27,10 +27,14 @@
 	X(WINDOW_EXCEEDED, 437, "window_exceeded")     /* seq too far ahead, or too much waits; the number is not used */ \
 	X(PEER_USED, 438, "peer_used")                 /* this peer had its membership: attach a new handle */ \
 	X(RECIPIENT_IS_SELF, 439, "recipient_is_self") /* a signal to oneself */ \
-	X(KEY_IN_USE, 440, "key_in_use")               /* a member with this key is in the room */ \
+	X(SUPERSEDED, 440, "superseded")               /* join: a later attempt of this key was accepted already */ \
 	X(INVALID_ACK, 441, "invalid_ack")             /* ack above what was pushed */ \
 	X(ANSWER_GONE, 442, "answer_gone")             /* seq was done, and its answer is no longer kept */ \
 	X(SERVER_FULL, 443, "server_full")             /* max_total_members */ \
+	X(RATE_LIMITED, 444, "rate_limited")           /* too much at once; the number is not used */ \
+	X(RECIPIENT_FULL, 445, "recipient_full")       /* a recipient has not acknowledged enough of what it has */ \
+	X(EVENTS_GONE, 446, "events_gone")             /* join: ack is below what was acknowledged before */ \
+	X(MEMBER_GONE, 447, "member_gone")             /* join with ack: there is no membership to come back to */ \
 	X(UNKNOWN_ERROR, 499, "unknown_error")         /* a fault of ours */
 
 typedef enum portal_error {
@@ -43,12 +47,16 @@ typedef enum portal_error {
 /*! \brief What was refused and why. `error` is PORTAL_OK while nothing was. */
 typedef struct portal_failure {
 	portal_error error;
-	char text[256]; /*!< UTF-8, ends with NUL */
+	guint retry_after; /*!< milliseconds after which the same may succeed; 0 if waiting does not help */
+	char text[256];    /*!< UTF-8, ends with NUL */
 } portal_failure;
 
 /*! \brief Records an error and its text for people, and returns the error.
  * A text that is too long is cut at a whole character. */
 portal_error portal_fail(portal_failure *failure, portal_error error, const char *format, ...) G_GNUC_PRINTF(3, 4);
+
+/*! \brief As portal_fail(), of something that may succeed after so many milliseconds. */
+portal_error portal_fail_for_now(portal_failure *failure, portal_error error, guint retry_after, const char *text);
 
 /*! \brief The stable name of an error, such as "room_not_found". Never NULL. */
 const char *portal_error_code(portal_error error);

@@ -9,8 +9,11 @@ json_t *portal_event_success(void) {
 }
 
 json_t *portal_event_error(const portal_failure *failure) {
-	return json_pack("{s:s, s:i, s:s, s:s}", "portal", "error", "error_code", (int)failure->error,
+	json_t *reply = json_pack("{s:s, s:i, s:s, s:s}", "portal", "error", "error_code", (int)failure->error,
 		"error", failure->text, "code", portal_error_code(failure->error));
+	if(failure->retry_after > 0)
+		json_object_set_new(reply, "retry_after", json_integer(failure->retry_after));
+	return reply;
 }
 
 json_t *portal_event_pong(json_t *ping) {
@@ -28,6 +31,8 @@ json_t *portal_event_version(const portal_room *room) {
 /* What everybody sees of a member; `polite` is what `towards` is to it, and is left out without one. */
 static json_t *member_object(const portal_member *member, const portal_member *towards) {
 	json_t *object = json_pack("{s:s, s:O*, s:O*}", "id", member->id, "display", member->display, "metadata", member->metadata);
+	if(member->peer == NULL)
+		json_object_set_new(object, "away", json_true());
 	if(towards != NULL)
 		json_object_set_new(object, "polite", json_boolean(portal_member_is_polite(towards, member)));
 	return object;
@@ -47,7 +52,15 @@ json_t *portal_event_joined_reply(const portal_registry *registry, const portal_
 	return json_pack("{s:s, s:b, s:i, s:s, s:s, s:s*, s:I, s:I, s:o, s:O, s:i}", "portal", "success", "resumed", 0,
 		"protocol", PORTAL_PROTOCOL, "room", member->room->name, "id", member->id, "key", key,
 		"version", (json_int_t)member->room->version, "n", (json_int_t)member->stream.last,
-		"members", others_of(member), "limits", registry->limits_json, "resume_timeout", 0);
+		"members", others_of(member), "limits", registry->limits_json,
+		"resume_timeout", (int)registry->census.limits.resume_timeout);
+}
+
+json_t *portal_event_resumed_reply(const portal_registry *registry, const portal_member *member) {
+	const portal_stream *stream = &member->stream;
+	return json_pack("{s:s, s:b, s:s, s:s, s:I, s:I, s:I, s:I, s:O}", "portal", "success", "resumed", 1,
+		"room", member->room->name, "id", member->id, "seq", (json_int_t)stream->done, "ack", (json_int_t)stream->acked,
+		"version", (json_int_t)member->room->version, "n", (json_int_t)stream->last, "limits", registry->limits_json);
 }
 
 json_t *portal_event_roster(const portal_member *member) {
@@ -65,8 +78,11 @@ json_t *portal_event_relayed(json_int_t relayed, json_t *failed) {
 }
 
 json_t *portal_event_signal_failed(size_t index, json_t *to, const portal_failure *failure) {
-	return json_pack("{s:I, s:o*, s:i, s:s, s:s}", "index", (json_int_t)index, "to", to,
+	json_t *failed = json_pack("{s:I, s:o*, s:i, s:s, s:s}", "index", (json_int_t)index, "to", to,
 		"error_code", (int)failure->error, "code", portal_error_code(failure->error), "error", failure->text);
+	if(failure->retry_after > 0)
+		json_object_set_new(failed, "retry_after", json_integer(failure->retry_after));
+	return failed;
 }
 
 json_t *portal_event_page(const char *name, json_t *list, const char *next) {
@@ -89,6 +105,10 @@ json_t *portal_event_joined(const portal_member *member, bool to_polite) {
 	return json_pack("{s:s, s:o}", "event", "joined", "member", object);
 }
 
+json_t *portal_event_of(const char *event, const portal_member *member) {
+	return json_pack("{s:s, s:s}", "event", event, "id", member->id);
+}
+
 json_t *portal_event_left(const portal_member *member, const char *reason) {
 	return json_pack("{s:s, s:s, s:s}", "event", "left", "id", member->id, "reason", reason);
 }
@@ -101,20 +121,24 @@ json_t *portal_event_signal(const portal_member *from, const char *type, json_t 
 	return json_pack("{s:s, s:s, s:s, s:O}", "event", "signal", "from", from->id, "type", type, "payload", payload);
 }
 
+json_t *portal_event_closed(const char *reason) {
+	return json_pack("{s:s, s:s}", "portal", "closed", "reason", reason);
+}
+
 json_t *portal_event_push(const portal_room *room, guint64 n, guint64 version, json_t *events) {
 	return json_pack("{s:s, s:s, s:I, s:I, s:o}", "portal", "event", "room", room->name,
 		"n", (json_int_t)n, "version", (json_int_t)version, "events", events);
 }
 
 json_t *portal_event_description(const portal_peer *peer) {
-	json_t *object = json_pack("{s:I}", "requests", (json_int_t)peer->requests);
+	json_t *object = json_pack("{s:I}", "requests", (json_int_t)peer->count);
 	const portal_member *member = peer->member;
 	if(member == NULL)
 		return object;
 	const portal_stream *stream = &member->stream;
-	json_t *more = json_pack("{s:s, s:s, s:O*, s:I, s:I, s:I, s:I, s:I, s:i, s:I, s:I}", "room", member->room->name,
+	json_t *more = json_pack("{s:s, s:s, s:O*, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:I, s:I}", "room", member->room->name,
 		"id", member->id, "display", member->display, "n", (json_int_t)stream->last, "pushed", (json_int_t)peer->cursor,
-		"acked", (json_int_t)stream->acked, "queued", (json_int_t)(stream->last - peer->cursor),
+		"acked", (json_int_t)stream->acked, "queued", (json_int_t)(stream->last - peer->cursor), "backlog", (json_int_t)stream->backlog,
 		"seq", (json_int_t)stream->done,
 		"waiting", stream->waiting == NULL ? 0 : (int)g_hash_table_size(stream->waiting),
 		"signals_in", (json_int_t)member->signals_in, "signals_out", (json_int_t)member->signals_out);

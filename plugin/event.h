@@ -17,6 +17,7 @@ json_t *portal_event_exists(const char *room, bool exists);
 json_t *portal_event_version(const portal_room *room);
 /*! \param key the one that the server made, NULL if the client brought its own */
 json_t *portal_event_joined_reply(const portal_registry *registry, const portal_member *member, const char *key);
+json_t *portal_event_resumed_reply(const portal_registry *registry, const portal_member *member);
 json_t *portal_event_roster(const portal_member *member);
 /*! \param failed stolen; left out when empty */
 json_t *portal_event_relayed(json_int_t relayed, json_t *failed);
@@ -29,10 +30,15 @@ json_t *portal_event_member_entry(const portal_member *member);
 
 /* Entries of a push */
 json_t *portal_event_joined(const portal_member *member, bool to_polite);
+/*! \param event "away" or "back" */
+json_t *portal_event_of(const char *event, const portal_member *member);
 json_t *portal_event_left(const portal_member *member, const char *reason);
 json_t *portal_event_changed(const portal_member *member);
 /*! \param payload borrowed */
 json_t *portal_event_signal(const portal_member *from, const char *type, json_t *payload);
+
+/*! \brief What a peer, not a member, is told when its membership ends without its doing. \param reason such as "replaced" */
+json_t *portal_event_closed(const char *reason);
 
 /*! \brief A push. \param n number of the first of the events \param events stolen */
 json_t *portal_event_push(const portal_room *room, guint64 n, guint64 version, json_t *events);

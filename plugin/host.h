@@ -6,6 +6,7 @@
 #ifndef PORTAL_HOST_H
 #define PORTAL_HOST_H
 
+#include <glib.h>
 #include <stddef.h>
 
 typedef enum portal_log_level {
@@ -20,6 +21,8 @@ typedef struct portal_host {
 	/*! \brief There is something for the peer of this session: portal_next_push() will give it.
 	 * Cheap and idempotent; the host pulls later, outside of the call that it is in. */
 	void (*wake)(void *context, void *session);
+	/*! \brief Microseconds of a clock that only goes forward. */
+	gint64 (*now)(void *context);
 	/*! \brief Fills a buffer with bytes fit for keys. Does not fail. */
 	void (*random)(void *context, void *buffer, size_t length);
 	/*! \brief Writes one line, without newline, to the operator's log. */

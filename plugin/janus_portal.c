@@ -14,6 +14,7 @@
  * - **Ready list and flushers.** The core only marks a session as ready. Two threads take one ready session at a time, fetch
  *   what there is to push under the lock, and push it without. A session is in the list, or in the hands of one flusher,
  *   never both; that keeps the order of what each peer gets. Two, so that one transport that blocks does not stop all.
+ * - **Ticker.** Nothing in the core waits; a third thread lets time pass in it about once a second.
  * - **Lifetimes.** A session is counted: one for the table, one while it is in the ready list or in a push. Its last owner
  *   drops the one reference that a plugin has on a janus_plugin_session; nothing else does. */
 #include "portal-config.h"
@@ -24,6 +25,7 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include <janus/debug.h>
 
@@ -105,8 +107,9 @@ static portal_core *core;      /* NULL before init() and from destroy() on */
 static GHashTable *sessions;   /* janus_plugin_session * → session */
 static GQueue ready = G_QUEUE_INIT;
 static bool stopping;
-static pthread_t flushers[FLUSHERS];
-static int flushers_running;
+static pthread_t threads[FLUSHERS + 1]; /* the flushers, and the ticker */
+static int threads_running;
+static pthread_cond_t time_to_stop; /* of the monotonic clock: a wall clock that jumps back must not stop time in the core */
 
 /* Gives up one reference; the last one gives Janus's handle back. Not under the lock: what that sets off in Janus is none of
  * our business. */
@@ -130,6 +133,11 @@ static void host_wake(void *context, void *data) {
 	g_atomic_int_inc(&woken->references);
 	g_queue_push_tail(&ready, woken);
 	pthread_cond_signal(&some_ready);
+}
+
+static gint64 host_now(void *context) {
+	(void)context;
+	return g_get_monotonic_time(); /* not Janus's clock, which counts from its start in some versions only */
 }
 
 static void host_random(void *context, void *buffer, size_t length) {
@@ -161,7 +169,7 @@ static void host_log(void *context, portal_log_level level, const char *line) {
 	}
 }
 
-static const portal_host host = { .wake = host_wake, .random = host_random, .log = host_log };
+static const portal_host host = { .wake = host_wake, .now = host_now, .random = host_random, .log = host_log };
 
 /* Flushers */
 
@@ -206,25 +214,45 @@ static void *flush(void *unused) {
 	return NULL;
 }
 
-static void stop_flushers(void) {
+static void *tick(void *unused) {
+	(void)unused;
+	pthread_mutex_lock(&lock);
+	while(!stopping) {
+		struct timespec until;
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_sec++;
+		pthread_cond_timedwait(&time_to_stop, &lock, &until);
+		if(core != NULL)
+			portal_tick(core);
+	}
+	pthread_mutex_unlock(&lock);
+	return NULL;
+}
+
+static void stop_threads(void) {
 	pthread_mutex_lock(&lock);
 	stopping = true;
 	pthread_cond_broadcast(&some_ready);
+	pthread_cond_broadcast(&time_to_stop);
 	pthread_mutex_unlock(&lock);
-	while(flushers_running > 0)
-		pthread_join(flushers[--flushers_running], NULL);
+	while(threads_running > 0)
+		pthread_join(threads[--threads_running], NULL);
 }
 
-static bool start_flushers(void) {
+static bool start_threads(void) {
+	pthread_condattr_t monotonic;
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&time_to_stop, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	stopping = false;
-	while(flushers_running < FLUSHERS) {
-		if(pthread_create(&flushers[flushers_running], NULL, flush, NULL) != 0) {
-			stop_flushers();
+	while(threads_running < FLUSHERS + 1) {
+		bool is_ticker = threads_running == FLUSHERS;
+		if(pthread_create(&threads[threads_running], NULL, is_ticker ? tick : flush, NULL) != 0) {
+			stop_threads();
 			return false;
 		}
-		char name[16];
-		g_snprintf(name, sizeof(name), "portal push %d", flushers_running);
-		pthread_setname_np(flushers[flushers_running++], name);
+		pthread_setname_np(threads[threads_running++], is_ticker ? "portal tick" : "portal push");
 	}
 	return true;
 }
@@ -248,7 +276,7 @@ static int janus_portal_init(janus_callbacks *callback, const char *config_path)
 	}
 	gateway = callback;
 	/* The last thing that can fail, since Janus unloads the library of an init() that did, threads or not. */
-	if(!start_flushers()) {
+	if(!start_threads()) {
 		JANUS_LOG(LOG_ERR, "[%s] Not started: no thread can be made\n", JANUS_PORTAL_PACKAGE);
 		return -1;
 	}
@@ -269,7 +297,7 @@ static void janus_portal_destroy(void) {
 	pthread_mutex_unlock(&lock);
 	if(!running)
 		return;
-	stop_flushers();
+	stop_threads();
 	pthread_mutex_lock(&lock);
 	portal_free(core);
 	core = NULL;

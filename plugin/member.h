@@ -4,32 +4,65 @@
 #ifndef PORTAL_MEMBER_H
 #define PORTAL_MEMBER_H
 
+#include "config.h"
 #include "key.h"
+#include "limit.h"
 #include "peer.h"
 #include "stream.h"
 
 typedef struct portal_room portal_room;
 
+/*! \brief What all members of all rooms share. The queues hold those that time or size will end; each in the order in which
+ * that comes, since the times are the same for all. */
+typedef struct portal_census {
+	const portal_host *host;
+	portal_limits limits;
+	guint members;
+	size_t backlogs; /*!< weight of all their backlogs */
+	GQueue away;     /*!< those without a peer, the longest first */
+	GQueue full;     /*!< those with a peer and a full backlog, the longest first */
+	GQueue overflowing; /*!< those whose backlog is above its maximum: their membership is about to end */
+} portal_census;
+
 struct portal_member {
 	char id[PORTAL_ID_LENGTH + 1];
 	portal_room *room;  /*!< owns the member */
-	portal_peer *peer;
+	portal_census *census;
+	portal_peer *peer;  /*!< NULL while it is away */
+	guint64 attempt;    /*!< of the last join that was accepted, 0 if it named none */
 	json_t *display;    /*!< a string; NULL if none */
 	json_t *metadata;   /*!< an object; NULL if none */
 	portal_stream stream;
+	portal_bucket requests, bytes; /*!< its rates, which move with it from peer to peer */
 	guint64 signals_in, signals_out; /*!< from it and to it */
 	guint64 last_relay; /*!< the relay that reached it last, so that a list that names it twice reaches it once */
+	GList in_away, in_full, in_overflowing; /*!< its places in the queues of the census */
+	gint64 away_since, full_since;
 };
 
 /*! \brief A member, not yet in its room's list. \param display, metadata borrowed, NULL if none */
-portal_member *portal_member_new(portal_room *room, portal_peer *peer, const char *id, json_t *display, json_t *metadata);
+portal_member *portal_member_new(portal_room *room, portal_census *census, portal_peer *peer, const char *id,
+	json_t *display, json_t *metadata);
 
 /*! \brief Frees a member and parts it from its peer. */
 void portal_member_free(portal_member *member);
 
+/*! \brief Gives a member that has none a peer, which starts after what is acknowledged. */
+void portal_member_take_peer(portal_member *member, portal_peer *peer);
+
+/*! \brief Parts a member from its peer, if it has one; it is away then. What waited for its turn is forgotten. */
+void portal_member_lose_peer(portal_member *member);
+
 /*! \brief Puts an event (borrowed) into the member's stream and wakes its peer.
  * \param weight of the event, which many members may share \param version of the room, once the event is applied */
 void portal_member_tell(portal_member *member, json_t *event, size_t weight, guint64 version);
+
+/*! \brief Whether a signal of this weight may still be put into the member's stream. The last quarter of a backlog is for
+ * what cannot be refused, so that nobody's signals can end another's membership. Marks the member as full if not. */
+bool portal_member_takes(portal_member *member, size_t weight);
+
+/*! \brief The client has everything up to `ack`. Refused if it cannot have. */
+portal_error portal_member_acknowledge(portal_member *member, guint64 ack, portal_failure *failure);
 
 /*! \brief Of a pair, the one with the greater id is polite: both sides know it without asking. */
 bool portal_member_is_polite(const portal_member *member, const portal_member *towards);

@@ -30,6 +30,11 @@ void portal_peer_answer(portal_peer *peer, const char *transaction, json_t *answ
 	portal_peer_wake(peer);
 }
 
+void portal_peer_close(portal_peer *peer, json_t *notice) {
+	g_queue_clear_full(&peer->answers, answer_free);
+	portal_peer_answer(peer, NULL, notice);
+}
+
 void portal_peer_wake(portal_peer *peer) {
 	peer->host->wake(peer->host->context, peer->session);
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "host.h"
+#include "limit.h"
 #include "portal.h"
 
 typedef struct portal_member portal_member;
@@ -18,9 +19,10 @@ struct portal_peer {
 	void *session;         /*!< the host's */
 	portal_member *member; /*!< NULL before join and after leave; the room owns it */
 	bool used;             /*!< had its one membership: requests of it may still be in Janus's pool, so there is no second */
-	GQueue answers;        /*!< of portal_push *: late answers, which go out before events */
+	GQueue answers;        /*!< of portal_push *: late answers and notices, which go out before events */
+	portal_bucket requests, bytes; /*!< its rates while it has no member */
 	guint64 cursor;        /*!< the last event that was pushed here */
-	guint64 requests;      /*!< that came, for describe */
+	guint64 count;         /*!< of requests that came, for describe */
 };
 
 portal_peer *portal_peer_new(const portal_host *host, void *session);
@@ -30,6 +32,10 @@ void portal_peer_free(portal_peer *peer);
 
 /*! \brief Queues the answer (stolen) to a request that had to wait for its turn. */
 void portal_peer_answer(portal_peer *peer, const char *transaction, json_t *answer);
+
+/*! \brief Tells the peer, and not a member, that its membership here is over. What else was queued for it is dropped.
+ * \param notice stolen */
+void portal_peer_close(portal_peer *peer, json_t *notice);
 
 /*! \brief Tells the host that there is something to push. */
 void portal_peer_wake(portal_peer *peer);

@@ -32,23 +32,30 @@ void portal_free(portal_core *core) {
 }
 
 portal_peer *portal_attach(portal_core *core, void *session) {
-	portal_peer *peer = portal_peer_new(core->registry.host, session);
+	portal_peer *peer = portal_peer_new(core->registry.census.host, session);
 	g_hash_table_add(core->peers, peer);
 	return peer;
 }
 
 void portal_detach(portal_core *core, portal_peer *peer) {
 	if(peer->member != NULL)
-		portal_registry_leave(&core->registry, peer->member, "timeout");
+		portal_registry_away(&core->registry, peer->member);
 	g_hash_table_remove(core->peers, peer);
+	portal_registry_settle(&core->registry);
 }
 
 json_t *portal_handle(portal_core *core, portal_peer *peer, const char *transaction, json_t *body) {
-	return portal_request_handle(&core->registry, peer, transaction, body);
+	json_t *reply = portal_request_handle(&core->registry, peer, transaction, body);
+	portal_registry_settle(&core->registry);
+	return reply;
 }
 
 json_t *portal_admin(portal_core *core, const json_t *body) {
 	return portal_admin_handle(&core->registry, body);
+}
+
+void portal_tick(portal_core *core) {
+	portal_registry_settle(&core->registry);
 }
 
 bool portal_next_push(portal_core *core, portal_peer *peer, portal_push *push) {

@@ -34,7 +34,7 @@ void portal_free(portal_core *core);
 /*! \brief A peer turns up. \param session what host->wake() will name it by */
 portal_peer *portal_attach(portal_core *core, void *session);
 
-/*! \brief A peer is gone; it is freed, and the others hear that its member left. */
+/*! \brief A peer is gone; it is freed, and the others hear that its member is away. */
 void portal_detach(portal_core *core, portal_peer *peer);
 
 /*! \brief A request of a peer.
@@ -45,6 +45,9 @@ json_t *portal_handle(portal_core *core, portal_peer *peer, const char *transact
 
 /*! \brief A request of the Admin API. \param body borrowed, may be NULL. @returns the reply, owned by the caller */
 json_t *portal_admin(portal_core *core, const json_t *body);
+
+/*! \brief Lets time pass: to be called about once a second, since nothing else may happen for as long. */
+void portal_tick(portal_core *core);
 
 /*! \brief The next thing to push to a peer. @returns false, with `push` not set, if there is nothing */
 bool portal_next_push(portal_core *core, portal_peer *peer, portal_push *push);

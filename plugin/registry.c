@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "event.h"
+
 static gint compare_names(gconstpointer one, gconstpointer other, gpointer unused) {
 	(void)unused;
 	return strcmp(one, other);
@@ -16,7 +18,7 @@ static void free_room(gpointer room) {
 }
 
 void portal_registry_init(portal_registry *registry, const portal_host *host, const portal_config *config) {
-	*registry = (portal_registry) { .host = host, .limits = config->limits };
+	*registry = (portal_registry) { .census = { .host = host, .limits = config->limits } };
 	registry->limits_json = portal_limits_json(&config->limits);
 	registry->rooms = g_tree_new_full(compare_names, NULL, NULL, free_room);
 	for(guint i = 0; i < config->rooms->len; i++) {
@@ -35,15 +37,59 @@ portal_room *portal_registry_find(const portal_registry *registry, const char *n
 }
 
 void portal_registry_enter(portal_registry *registry, portal_member *member) {
-	registry->members++;
+	registry->census.members++;
 	portal_registry_log(registry, PORTAL_LOG_VERBOSE, "%s joined %s", member->id, member->room->name);
 	portal_room_add(member->room, member);
 }
 
 void portal_registry_leave(portal_registry *registry, portal_member *member, const char *reason) {
-	registry->members--;
+	registry->census.members--;
 	portal_registry_log(registry, PORTAL_LOG_VERBOSE, "%s left %s (%s)", member->id, member->room->name, reason);
 	portal_room_remove(member->room, member, reason);
+}
+
+void portal_registry_away(portal_registry *registry, portal_member *member) {
+	if(registry->census.limits.resume_timeout == 0) {
+		portal_registry_leave(registry, member, "timeout");
+		return;
+	}
+	portal_member_lose_peer(member);
+	portal_room_away(member->room, member);
+}
+
+void portal_registry_back(portal_registry *registry, portal_member *member, portal_peer *peer) {
+	(void)registry;
+	portal_peer *former = member->peer;
+	if(former == NULL)
+		portal_room_back(member->room, member);
+	if(former != NULL && former != peer) {
+		portal_member_lose_peer(member);
+		portal_peer_close(former, portal_event_closed("replaced"));
+	}
+	portal_member_take_peer(member, peer);
+}
+
+/* Ends a membership that its member does not end itself, and tells its peer, if it has one. */
+static void end(portal_registry *registry, portal_member *member, const char *reason) {
+	portal_peer *peer = member->peer;
+	portal_registry_leave(registry, member, reason);
+	if(peer != NULL)
+		portal_peer_close(peer, portal_event_closed(reason));
+}
+
+void portal_registry_settle(portal_registry *registry) {
+	portal_census *census = &registry->census;
+	gint64 now = census->host->now(census->host->context);
+	portal_member *member;
+	while((member = g_queue_peek_head(&census->away)) != NULL
+			&& now - member->away_since >= census->limits.resume_timeout * G_USEC_PER_SEC)
+		end(registry, member, "timeout");
+	while((member = g_queue_peek_head(&census->full)) != NULL
+			&& now - member->full_since >= census->limits.ack_timeout * G_USEC_PER_SEC)
+		end(registry, member, "too_slow");
+	/* Last, since telling the others of an end may be what fills them up. */
+	while((member = g_queue_peek_head(&census->overflowing)) != NULL)
+		end(registry, member, "too_slow");
 }
 
 void portal_registry_log(const portal_registry *registry, portal_log_level level, const char *format, ...) {
@@ -52,5 +98,5 @@ void portal_registry_log(const portal_registry *registry, portal_log_level level
 	va_start(arguments, format);
 	g_vsnprintf(line, sizeof(line), format, arguments);
 	va_end(arguments);
-	registry->host->log(registry->host->context, level, line);
+	registry->census.host->log(registry->census.host->context, level, line);
 }

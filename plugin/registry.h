@@ -7,11 +7,9 @@
 #include "room.h"
 
 typedef struct portal_registry {
-	const portal_host *host;
-	portal_limits limits;
-	json_t *limits_json; /*!< what clients are told of them */
+	portal_census census;
+	json_t *limits_json; /*!< what clients are told of the limits */
 	GTree *rooms;        /*!< name → portal_room, which it owns; sorted, so that lists can be paged */
-	guint members;       /*!< in all rooms together */
 	guint64 relays;      /*!< relays so far, see portal_member.last_relay */
 } portal_registry;
 
@@ -20,6 +18,17 @@ void portal_registry_clear(portal_registry *registry);
 
 /*! \brief The room of this name, NULL if there is none. Borrowed. */
 portal_room *portal_registry_find(const portal_registry *registry, const char *name);
+
+/*! \brief Ends what time and size have brought to an end: who was away for too long, or does not read. Called after every
+ * call that may have told members something, never in the middle of one. */
+void portal_registry_settle(portal_registry *registry);
+
+/*! \brief A member's peer is gone; the member may come back. */
+void portal_registry_away(portal_registry *registry, portal_member *member);
+
+/*! \brief A member comes back on a peer; one that still held it is told so.
+ * \param peer may be the very one that holds it: then it gets again what is not acknowledged */
+void portal_registry_back(portal_registry *registry, portal_member *member, portal_peer *peer);
 
 /*! \brief Lets a member (taken over) into its room. */
 void portal_registry_enter(portal_registry *registry, portal_member *member);

@@ -10,6 +10,7 @@
 #include "fields.h"
 
 #define TYPE_MAX 64
+#define RETRY_AFTER 1000 /* milliseconds: a client that reads acknowledges much sooner, one that does not is ended much later */
 
 static const portal_field signal_fields[] = {
 	{ .name = "type", .type = PORTAL_TYPE_STRING, .required = true, .min = 1, .max = TYPE_MAX },
@@ -26,6 +27,7 @@ typedef struct relaying {
 	size_t weight;
 	guint64 relay;     /* its number, to reach nobody twice */
 	json_int_t relayed;
+	json_t *full;      /* ids of those that could not take it */
 	json_t *failed;    /* of the whole request; borrowed */
 } relaying;
 
@@ -33,6 +35,10 @@ static void deliver(relaying *signal, portal_member *to) {
 	if(to->last_relay == signal->relay)
 		return;
 	to->last_relay = signal->relay;
+	if(!portal_member_takes(to, signal->weight)) {
+		json_array_append_new(signal->full, json_string(to->id));
+		return;
+	}
 	portal_member_tell(to, signal->event, signal->weight, to->room->version);
 	to->signals_out++;
 	signal->relayed++;
@@ -70,11 +76,11 @@ static portal_error check_recipients(const json_t *to, portal_failure *failure) 
 }
 
 /* Adds what could not be delivered, if anything, to the list of the request. */
-static void report(relaying *signal, json_t *ids, portal_error error, const char *text) {
+static void report(relaying *signal, json_t *ids, portal_error error, guint retry_after, const char *text) {
 	if(json_array_size(ids) == 0)
 		return;
 	portal_failure failure;
-	portal_fail(&failure, error, "%s", text);
+	portal_fail_for_now(&failure, error, retry_after, text);
 	json_array_append_new(signal->failed, portal_event_signal_failed(signal->index, json_incref(ids), &failure));
 }
 
@@ -91,14 +97,14 @@ static void deliver_to(relaying *signal, const json_t *to) {
 		else
 			deliver(signal, member);
 	}
-	report(signal, unknown, JANUS_PORTAL_ERROR_MEMBER_NOT_FOUND, "to: no such member in this room");
-	report(signal, self, JANUS_PORTAL_ERROR_RECIPIENT_IS_SELF, "to: is the sender itself");
+	report(signal, unknown, JANUS_PORTAL_ERROR_MEMBER_NOT_FOUND, 0, "to: no such member in this room");
+	report(signal, self, JANUS_PORTAL_ERROR_RECIPIENT_IS_SELF, 0, "to: is the sender itself");
 }
 
 static portal_error check_signal(relaying *signal, const json_t *json, portal_failure *failure) {
 	if(!json_is_object(json))
 		return portal_fail(failure, JANUS_PORTAL_ERROR_INVALID_FIELD, "signals[%zu]: should be an object", signal->index);
-	if(portal_fields_check(signal_fields, json, &signal->call->registry->limits, failure) != PORTAL_OK)
+	if(portal_fields_check(signal_fields, json, &signal->call->registry->census.limits, failure) != PORTAL_OK)
 		return failure->error;
 	if(json_object_get(json, "payload") == NULL) /* null is a payload: the end of candidates, for one */
 		return portal_fail(failure, JANUS_PORTAL_ERROR_MISSING_FIELD, "payload: is missing");
@@ -113,7 +119,9 @@ static void relay_signal(relaying *signal, const json_t *json) {
 		return;
 	}
 	json_auto_t *event = portal_event_signal(signal->from, portal_field_string(json, "type"), json_object_get(json, "payload"));
+	json_auto_t *full = json_array();
 	signal->event = event;
+	signal->full = full;
 	signal->relay = ++signal->call->registry->relays;
 	signal->from->signals_in++;
 	portal_weigh(event, PORTAL_DEPTH_CEILING, &signal->weight);
@@ -122,6 +130,7 @@ static void relay_signal(relaying *signal, const json_t *json) {
 		deliver_to_all(signal);
 	else
 		deliver_to(signal, to);
+	report(signal, full, JANUS_PORTAL_ERROR_RECIPIENT_FULL, RETRY_AFTER, "to: has not acknowledged enough of what it has");
 }
 
 json_t *portal_relay(portal_call *call) {
@@ -132,4 +141,16 @@ json_t *portal_relay(portal_call *call) {
 		relay_signal(&signal, json);
 	}
 	return portal_event_relayed(signal.relayed, failed);
+}
+
+double portal_relay_cost(const portal_call *call) {
+	const portal_member *from = call->peer->member;
+	double cost = 0;
+	size_t i;
+	json_t *signal;
+	json_array_foreach(json_object_get(call->body, "signals"), i, signal) {
+		const json_t *to = portal_field_get(signal, "to");
+		cost += to == NULL ? portal_room_count(from->room) - 1 : json_is_array(to) ? (double)json_array_size(to) : 1;
+	}
+	return MAX(1, cost);
 }

@@ -9,4 +9,7 @@
 /*! \brief Relays the signals of the request, one after the other; one that is wrong does not spoil the rest. */
 json_t *portal_relay(portal_call *call);
 
+/*! \brief How many requests a relay counts for: one for each recipient of each signal, at least one. */
+double portal_relay_cost(const portal_call *call);
+
 #endif

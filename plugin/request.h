@@ -11,7 +11,4 @@
  * @returns the reply (owned by the caller), NULL if it waits for its turn and is answered by a push later */
 json_t *portal_request_handle(portal_registry *registry, portal_peer *peer, const char *transaction, json_t *body);
 
-/*! \brief The room that the field `room` names; NULL, with the failure set, if there is none. */
-portal_room *portal_request_room(portal_call *call);
-
 #endif

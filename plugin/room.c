@@ -82,6 +82,18 @@ void portal_room_remove(portal_room *room, portal_member *member, const char *re
 	tell_others(room, NULL, event);
 }
 
+void portal_room_away(portal_room *room, const portal_member *member) {
+	room->version++;
+	json_auto_t *event = portal_event_of("away", member);
+	tell_others(room, member, event);
+}
+
+void portal_room_back(portal_room *room, const portal_member *member) {
+	room->version++;
+	json_auto_t *event = portal_event_of("back", member);
+	tell_others(room, member, event);
+}
+
 void portal_room_changed(portal_room *room, const portal_member *member) {
 	room->version++;
 	json_auto_t *event = portal_event_changed(member);

@@ -16,6 +16,7 @@ struct portal_room {
 	json_int_t max_members;
 	GTree *members;    /*!< id → portal_member, which it owns; sorted, so that rosters can be paged */
 	guint64 version;   /*!< counts the changes of the roster and of the room */
+	portal_bucket telling; /*!< the rate of what is told to the whole room */
 };
 
 portal_room *portal_room_new(const portal_room_config *config);
@@ -31,6 +32,12 @@ void portal_room_add(portal_room *room, portal_member *member);
 
 /*! \brief Frees a member and tells the others why. \param reason such as "leave", static */
 void portal_room_remove(portal_room *room, portal_member *member, const char *reason);
+
+/*! \brief Tells the others that a member has lost its peer, and may come back. */
+void portal_room_away(portal_room *room, const portal_member *member);
+
+/*! \brief Tells the others that a member came back. */
+void portal_room_back(portal_room *room, const portal_member *member);
 
 /*! \brief Tells the others what a member looks like now. */
 void portal_room_changed(portal_room *room, const portal_member *member);

@@ -1,26 +1,47 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*! \file stream.c
- * \brief Order and numbers of one member's traffic; knows neither rooms nor requests.
- *
- * So far an event leaves the outbox when it is pushed. Coming back after a drop needs it until it is acknowledged: then
- * portal_stream_acknowledge() lets go of it, and portal_stream_collect() does not. */
+ * \brief Order and numbers of one member's traffic; knows neither rooms nor requests. The rules
+ * are modelled in tests/model/stream.pml, which shows what goes wrong without each of them. */
 #include "stream.h"
 
 #include "fields.h"
 
 #define PUSH_MAX_ENTRIES 64
 #define PUSH_MAX_WEIGHT (64 * 1024)
+#define RING_MIN 8
+#define RING_KEPT 64 /* places that an empty ring may keep */
 
-void portal_stream_init(portal_stream *stream) {
-	*stream = (portal_stream) { 0 };
+void portal_stream_init(portal_stream *stream, size_t *all_backlogs) {
+	*stream = (portal_stream) { .all_backlogs = all_backlogs };
 	g_queue_init(&stream->answers);
-	g_queue_init(&stream->entries);
 }
 
-static void entry_free(void *data) {
-	portal_entry *entry = data;
-	json_decref(entry->event);
-	g_free(entry);
+static portal_entry *place_of(const portal_stream *stream, guint64 n) {
+	return &stream->ring[n & (stream->capacity - 1)];
+}
+
+/* Lets go of the events up to n. */
+static void release(portal_stream *stream, guint64 n) {
+	while(stream->acked < n) {
+		portal_entry *entry = place_of(stream, ++stream->acked);
+		stream->backlog -= entry->weight;
+		*stream->all_backlogs -= entry->weight;
+		json_decref(entry->event);
+	}
+	if(stream->acked == stream->last && stream->capacity > RING_KEPT) {
+		g_clear_pointer(&stream->ring, g_free);
+		stream->capacity = 0;
+	}
+}
+
+static void grow(portal_stream *stream) {
+	portal_stream wider = *stream;
+	wider.capacity = MAX(RING_MIN, 2 * stream->capacity);
+	wider.ring = g_new(portal_entry, wider.capacity);
+	for(guint64 n = stream->acked + 1; n <= stream->last; n++)
+		*place_of(&wider, n) = *place_of(stream, n);
+	g_free(stream->ring);
+	*stream = wider;
 }
 
 static void answer_free(void *data) {
@@ -30,9 +51,15 @@ static void answer_free(void *data) {
 }
 
 void portal_stream_clear(portal_stream *stream) {
-	g_clear_pointer(&stream->waiting, g_hash_table_destroy);
+	portal_stream_drop_waiting(stream);
 	g_queue_clear_full(&stream->answers, answer_free);
-	g_queue_clear_full(&stream->entries, entry_free);
+	release(stream, stream->last);
+	g_free(stream->ring);
+}
+
+void portal_stream_drop_waiting(portal_stream *stream) {
+	g_clear_pointer(&stream->waiting, g_hash_table_destroy);
+	stream->waiting_weight = 0;
 }
 
 void portal_waiting_free(portal_waiting *waiting) {
@@ -98,17 +125,19 @@ json_t *portal_stream_answer_again(const portal_stream *stream, guint64 seq) {
 }
 
 void portal_stream_append(portal_stream *stream, json_t *event, size_t weight, guint64 version) {
-	portal_entry *entry = g_new(portal_entry, 1);
-	*entry = (portal_entry) { json_incref(event), weight, version };
-	g_queue_push_tail(&stream->entries, entry);
-	stream->last++;
+	if(stream->last - stream->acked == stream->capacity)
+		grow(stream);
+	*place_of(stream, ++stream->last) = (portal_entry) { json_incref(event), weight, version };
+	stream->backlog += weight;
+	*stream->all_backlogs += weight;
 }
 
 json_t *portal_stream_collect(portal_stream *stream, guint64 *cursor, guint64 *version) {
 	json_t *events = NULL;
 	size_t weight = 0;
+	*cursor = MAX(*cursor, stream->acked);
 	for(int count = 0; *cursor < stream->last && count < PUSH_MAX_ENTRIES; count++) {
-		portal_entry *entry = g_queue_peek_head(&stream->entries);
+		const portal_entry *entry = place_of(stream, *cursor + 1);
 		weight += entry->weight;
 		if(events != NULL && weight > PUSH_MAX_WEIGHT)
 			break;
@@ -117,16 +146,22 @@ json_t *portal_stream_collect(portal_stream *stream, guint64 *cursor, guint64 *v
 		json_array_append(events, entry->event);
 		*version = entry->version;
 		(*cursor)++;
-		entry_free(g_queue_pop_head(&stream->entries));
 	}
+	stream->pushed = MAX(stream->pushed, *cursor);
 	return events;
 }
 
-portal_error portal_stream_acknowledge(portal_stream *stream, guint64 ack, guint64 pushed, portal_failure *failure) {
-	if(ack > pushed)
+portal_error portal_stream_acknowledge(portal_stream *stream, guint64 ack, portal_failure *failure) {
+	if(ack > stream->pushed)
 		return portal_fail(failure, JANUS_PORTAL_ERROR_INVALID_ACK,
-			"ack: %" G_GUINT64_FORMAT " is above %" G_GUINT64_FORMAT ", the last event that was pushed", ack, pushed);
-	if(ack > stream->acked)
-		stream->acked = ack;
+			"ack: %" G_GUINT64_FORMAT " is above %" G_GUINT64_FORMAT ", the last event that was pushed", ack, stream->pushed);
+	release(stream, ack);
 	return PORTAL_OK;
+}
+
+size_t portal_stream_weight_after(const portal_stream *stream, guint64 cursor) {
+	size_t weight = 0;
+	for(guint64 n = MAX(cursor, stream->acked) + 1; n <= stream->pushed; n++)
+		weight += place_of(stream, n)->weight;
+	return weight;
 }

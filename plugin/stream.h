@@ -43,13 +43,18 @@ typedef struct portal_stream {
 	size_t waiting_weight;
 	GQueue answers;        /*!< of portal_answer *, to the last numbers up to `done`, oldest first */
 	size_t answers_weight;
-	/* outbox */
-	GQueue entries;        /*!< of portal_entry *, numbers last - length + 1 … last */
-	guint64 last;          /*!< n of the newest event, 0 before the first */
+	/* outbox: the events acked + 1 … last, in a ring */
+	portal_entry *ring;    /*!< `capacity` places, of which that of number n is n modulo capacity; NULL while there is none */
+	guint64 capacity;      /*!< a power of two, or 0 */
 	guint64 acked;         /*!< the highest n that the client acknowledged */
+	guint64 pushed;        /*!< the highest n that was ever pushed to it */
+	guint64 last;          /*!< n of the newest event, 0 before the first */
+	size_t backlog;        /*!< weight of what is in the ring */
+	size_t *all_backlogs;  /*!< of all streams together, kept up to date here */
 } portal_stream;
 
-void portal_stream_init(portal_stream *stream);
+/*! \param all_backlogs counts the backlogs of all streams; has to outlive the stream */
+void portal_stream_init(portal_stream *stream, size_t *all_backlogs);
 void portal_stream_clear(portal_stream *stream);
 
 /*! \brief Where a number stands. */
@@ -80,7 +85,10 @@ void portal_stream_answered(portal_stream *stream, json_t *answer, guint64 windo
  * Owned by the caller. */
 json_t *portal_stream_answer_again(const portal_stream *stream, guint64 seq);
 
-/*! \brief Appends an event (borrowed) to the outbox, as number `last`. */
+/*! \brief Forgets the requests that wait: their peer is gone, so nobody would get the answers. */
+void portal_stream_drop_waiting(portal_stream *stream);
+
+/*! \brief Appends an event (borrowed) to the outbox, as number `last`. It stays until it is acknowledged. */
 void portal_stream_append(portal_stream *stream, json_t *event, size_t weight, guint64 version);
 
 /*! \brief Takes the events after number `cursor`, in order: at most 64, or 64 KiB of them, whichever is less.
@@ -89,7 +97,10 @@ void portal_stream_append(portal_stream *stream, json_t *event, size_t weight, g
  * @returns a new array, NULL if there is none after `cursor` */
 json_t *portal_stream_collect(portal_stream *stream, guint64 *cursor, guint64 *version);
 
-/*! \brief The client has everything up to `ack`. `pushed` is the highest number that it can have. */
-portal_error portal_stream_acknowledge(portal_stream *stream, guint64 ack, guint64 pushed, portal_failure *failure);
+/*! \brief The client has everything up to `ack`, so that need not be kept. Refused if it is above what was pushed. */
+portal_error portal_stream_acknowledge(portal_stream *stream, guint64 ack, portal_failure *failure);
+
+/*! \brief The weight of what would be pushed again after `cursor`. */
+size_t portal_stream_weight_after(const portal_stream *stream, guint64 cursor);
 
 #endif

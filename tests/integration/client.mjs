@@ -71,6 +71,9 @@ class Waits {
 	}
 }
 
+/** What an event weighs: what Janus's default indented writer makes of it. */
+export const weightOf = entry => JSON.stringify(entry, null, 3).length
+
 /** One WebSocket with one Janus session on it. */
 export class Session {
 	/** Every frame received, in order. */
@@ -89,15 +92,22 @@ export class Session {
 		return session
 	}
 
+	/** Takes up this session, with its handles, on another connection: Janus's `claim`. */
+	async claim(url) {
+		await this.#connect(url, 'janus-protocol')
+		await this.request({ janus: 'claim' })
+	}
+
 	#connect(url, protocol) {
-		this.socket = new WebSocket(url, protocol, { perMessageDeflate: false, handshakeTimeout: PATIENCE })
-		this.socket.on('message', text => this.#receive(JSON.parse(text)))
-		this.closed = new Promise(resolve => this.socket.once('close', resolve))
-		this.closed.then(() => this.#gone())
+		const socket = new WebSocket(url, protocol, { perMessageDeflate: false, handshakeTimeout: PATIENCE })
+		this.socket = socket
+		socket.on('message', text => this.#receive(JSON.parse(text)))
+		this.closed = new Promise(resolve => socket.once('close', resolve))
+		this.closed.then(() => socket === this.socket && this.#gone())
 		return new Promise((resolve, reject) => {
-			this.socket.once('open', resolve)
-			this.socket.once('error', reject)
-			this.socket.on('error', () => {})
+			socket.once('open', resolve)
+			socket.once('error', reject)
+			socket.on('error', () => {})
 		})
 	}
 
@@ -158,9 +168,11 @@ export class Session {
 		handle?.waits.poke()
 	}
 
-	/** Ends session and connection in the orderly way. */
+	/** Ends memberships, session and connection in the orderly way. */
 	async close() {
 		if (this.socket.readyState !== WebSocket.OPEN) return
+		const staying = [...this.#handles.values()].filter(({ member }) => member && member.resume_timeout !== 0)
+		await Promise.all(staying.map(handle => handle.ask({ request: 'leave' }).catch(() => {})))
 		await this.send({ janus: 'destroy' }).answer.catch(() => {})
 		this.socket.close()
 		await this.closed
@@ -181,7 +193,17 @@ export class Handle {
 	pushes = []
 	/** All entries of those pushes, in order, each with its number `n` and the push's `version`. */
 	entries = []
+	/** Whether it acknowledges as often as it was asked to; a test that wants to do so itself sets this to false. */
+	acknowledges = true
+	/** The answer to the last join that was not refused. */
+	member = null
+	/** The number of the last event that it took; null before the reply to join, and until then pushes are kept. */
+	n = null
 	waits = new Waits()
+	#early = []
+	#limits
+	#acked = 0
+	#unacked = 0
 	#fault = null
 	#takenPushes = 0
 	#takenEntries = 0
@@ -198,9 +220,10 @@ export class Handle {
 	send(body, { jsep } = {}) {
 		const message = { janus: 'message', handle_id: this.handleId, body }
 		const { transaction, answer, acked } = this.session.send(jsep ? { ...message, jsep } : message)
+		const settled = body?.request === 'join' ? this.#joining() : data => data
 		const reply = answer.then(frame => {
 			if (frame.janus === 'error') throw new JanusError(frame.error)
-			return frame.plugindata.data
+			return settled(frame.plugindata.data)
 		})
 		reply.catch(() => {})
 		return { transaction, reply, acked }
@@ -215,11 +238,39 @@ export class Handle {
 	push(data) {
 		this.pushes.push(data)
 		if (!Array.isArray(data.events)) return
-		const expected = this.entries.length + 1
-		if (data.n !== expected)
-			this.#fault ??= new Error(`Event ${data.n} came where ${expected} was due: ${brief(data)}`)
-		data.events.forEach((entry, index) =>
-			this.entries.push({ n: data.n + index, version: data.version, ...entry }))
+		if (this.n === null) this.#early.push(data)
+		else this.#take(data)
+	}
+
+	/** From now until the answer, pushes are kept: only the answer tells with which number they begin. */
+	#joining() {
+		const former = this.n
+		this.n = null
+		return answer => {
+			if (answer.portal === 'success') {
+				this.n = this.#acked = answer.resumed ? answer.ack : answer.n
+				this.#limits = answer.limits
+				this.member = answer
+			} else this.n ??= former
+			if (this.n !== null)
+				for (const data of this.#early.splice(0)) this.#take(data)
+			this.waits.poke()
+			return answer
+		}
+	}
+
+	#take(data) {
+		if (data.n !== this.n + 1)
+			this.#fault ??= new Error(`Event ${data.n} came where ${this.n + 1} was due: ${brief(data)}`)
+		for (const entry of data.events) {
+			this.entries.push({ n: ++this.n, version: data.version, ...entry })
+			this.#unacked += weightOf(entry)
+		}
+		const { ack_every: every, max_backlog: backlog } = this.#limits
+		if (!this.acknowledges || (this.n - this.#acked < every && this.#unacked < backlog / 4)) return
+		this.#acked = this.n
+		this.#unacked = 0
+		this.send({ request: 'ack', ack: this.n })
 	}
 
 	#until(look, timeout, what) {
@@ -256,6 +307,11 @@ export class Handle {
 			const found = name ? this.entries.filter(entry => entry.event === name) : this.entries
 			return found.length >= count ? found.slice() : undefined
 		}, timeout, `${count} entries`)
+	}
+
+	/** Waits until the event of that number is there. */
+	reached(n, timeout = PATIENCE) {
+		return this.#until(() => this.n >= n || undefined, timeout, `Event ${n}`)
 	}
 
 	/** Takes the handle away from the plugin. */

@@ -8,9 +8,15 @@ import { after, afterEach, before } from 'node:test'
 import { startJanus } from '../lib/janus.mjs'
 import { idOf, newKey, PLUGIN, Session } from './client.mjs'
 
-export const ROOMS = `
-general: {
+/** As much as anybody wants, for tests that are not about rates. */
+export const UNLIMITED = {
+	rate: 1_000_000_000, burst: 1_000_000_000, byte_rate: 1_000_000_000, byte_burst: 1_000_000_000, room_rate: 1_000_000_000,
 }
+
+/** A configuration with the rooms of the tests and these options of `general`. */
+export const rooms = (general = {}) => `
+general: {
+${Object.entries(general).map(([name, value]) => `\t${name} = ${value}\n`).join('')}}
 room-home: {
 	description = "At home"
 }
@@ -32,12 +38,15 @@ room-secret: {
 }
 `
 
+/** Members do not stay when their peer has gone: the next test finds the rooms empty. */
+export const ROOMS = rooms({ resume_timeout: 0 })
+
 export const CODES = {
 	invalid_json: 422, unknown_request: 423, room_not_set: 424, already_joined: 425,
 	room_not_found: 426, member_not_found: 428, missing_field: 429, invalid_field: 430,
 	jsep_refused: 431, room_full: 432, wrong_pin: 433, room_locked: 434, too_deep: 435, too_large: 436,
-	window_exceeded: 437, peer_used: 438, recipient_is_self: 439, key_in_use: 440, invalid_ack: 441,
-	answer_gone: 442, server_full: 443,
+	window_exceeded: 437, peer_used: 438, recipient_is_self: 439, superseded: 440, invalid_ack: 441,
+	answer_gone: 442, server_full: 443, rate_limited: 444, recipient_full: 445, events_gone: 446, member_gone: 447,
 }
 
 export const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
@@ -59,6 +68,14 @@ export function refused(reply, code, text = /./) {
 	assert.deepEqual(rest, { portal: 'error', error_code: CODES[code], code }, `with the text: ${error}`)
 	assert.equal(typeof error, 'string')
 	assert.match(error, text)
+}
+
+/** Asserts that an answer says when to try again, and returns after how many milliseconds. */
+export function limited(reply, text = /./) {
+	const { retry_after: wait, ...rest } = reply
+	refused(rest, 'rate_limited', text)
+	assert.ok(Number.isInteger(wait) && wait > 0, `retry_after is ${wait}`)
+	return wait
 }
 
 const byId = (a, b) => a.id < b.id ? -1 : 1

@@ -7,7 +7,7 @@
  */
 import assert from 'node:assert/strict'
 
-const COMMENT = /^<!--\s*(\w+)\s+(request|reply|event)\s*-->$/
+const COMMENT = /^<!--\s*([\w-]+)\s+(request|reply|event)\s*-->$/
 
 /** All ```json blocks: `{ line, heading, text, who, kind }`; who and kind only where a comment says so. */
 export function examples(markdown) {
@@ -67,7 +67,6 @@ export class Conversation {
 	#names = new Map()
 	#peers = new Map()
 	#replies = new Map()
-	#taken = new Map()
 
 	constructor(lab) {
 		this.#lab = lab
@@ -96,7 +95,7 @@ export class Conversation {
 	async #settle() {
 		for (const peer of this.#peers.values()) {
 			const { n = 0 } = await peer.ask({ request: 'sync' })
-			await peer.gather(n)
+			await peer.reached(n)
 		}
 	}
 
@@ -109,10 +108,6 @@ export class Conversation {
 
 	/** The next push of a client. */
 	async #event(who) {
-		const peer = await this.#peer(who)
-		const index = this.#taken.get(who) ?? 0
-		this.#taken.set(who, index + 1)
-		assert.ok(index < peer.pushes.length, `${who} was told nothing here`)
-		return peer.pushes[index]
+		return (await this.#peer(who)).event()
 	}
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { eventually, refused, useLab } from './lab.mjs'
+import { eventually, refused, rooms, UNLIMITED, useLab } from './lab.mjs'
 
 const WINDOW = 256
 
@@ -10,7 +10,7 @@ const relay = (seq, payload = seq, more) => ({ request: 'relay', seq, signals: [
 const payloads = entries => entries.filter(({ event }) => event === 'signal').map(({ payload }) => payload)
 
 describe('Numbered requests', () => {
-	const lab = useLab()
+	const lab = useLab({ config: rooms({ ...UNLIMITED, resume_timeout: 0 }) })
 
 	/** What the reader has got, after a last signal that overtakes nothing. */
 	const received = async (reader, count) => payloads(await reader.gather(count, 'signal'))

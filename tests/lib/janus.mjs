@@ -28,6 +28,8 @@ const TRIES = 5
  * @property {string[]} [wrapper] a command that runs Janus, such as ['valgrind', '-q']; it must end by becoming Janus
  * @property {Record<string, string>} [env] added to Janus's environment
  * @property {Record<string, string | number | boolean | null>} [settings] more of janus.jcfg, by 'category.name'
+ * @property {{ trigger: number, timeout: number }} [pingpong] seconds until Janus asks a silent WebSocket whether it is
+ *   still there, and that it waits for the answer; without it, as in the sample
  * @property {number} [timeout] milliseconds that Janus may take to answer
  * @property {number} [patience] milliseconds that Janus may take to end after SIGTERM, before it is killed
  * @property {(count: number) => Promise<number[]>} [ports] chooses the ports
@@ -219,6 +221,10 @@ function writeSettings({ folder, admin, ports }, options, name, secret) {
 		'general.ws_port': ports.ws,
 		'admin.admin_ws': admin,
 		'admin.admin_ws_port': ports.adminWs,
+		...options.pingpong ? {
+			'general.pingpong_trigger': options.pingpong.trigger,
+			'general.pingpong_timeout': options.pingpong.timeout,
+		} : {},
 	}))
 	write('janus.transport.http.jcfg',
 		`general: {\n\tjson = "compact"\n\thttp = true\n\tip = "127.0.0.1"\n\tport = ${ports.http}\n\thttps = false\n}\n` +

@@ -11,7 +11,9 @@ Suite *fields_suite(void);
 Suite *key_suite(void);
 Suite *relay_suite(void);
 Suite *request_suite(void);
+Suite *resume_suite(void);
 Suite *room_suite(void);
+Suite *schedule_suite(void);
 Suite *stream_suite(void);
 
 #endif

@@ -51,14 +51,20 @@ START_TEST(the_roster_travels_as_differences) {
 }
 END_TEST
 
-START_TEST(a_peer_that_goes_takes_its_member_along) {
+START_TEST(a_member_whose_peer_goes_is_away_and_later_gone) {
 	portal_peer *a = join(fake, "home", 'a');
 	portal_peer *b = join(fake, "home", 'b');
 	json_decref(events(fake, a));
 	portal_detach(fake->core, b);
+	expect(events(fake, a), "[{'event':'away','id':'%b'}]");
+	json_auto_t *roster = ask(fake, a, "{'request':'sync'}");
+	ck_assert(json_is_true(json_object_get(json_array_get(json_object_get(roster, "members"), 0), "away")));
+	pass(fake, 29999);
+	expect(events(fake, a), "[]");
+	pass(fake, 1);
 	expect(events(fake, a), "[{'event':'left','id':'%b','reason':'timeout'}]");
 	ck_ask(fake, a, "{'request':'sync'}",
-		"{'portal':'success','room':'home','version':3,'n':2,'members':[]}");
+		"{'portal':'success','room':'home','version':4,'n':3,'members':[]}");
 }
 END_TEST
 
@@ -149,7 +155,7 @@ Suite *room_suite(void) {
 	TCase *tests = tcase_create("room");
 	tcase_add_checked_fixture(tests, set_up, tear_down);
 	tcase_add_test(tests, the_roster_travels_as_differences);
-	tcase_add_test(tests, a_peer_that_goes_takes_its_member_along);
+	tcase_add_test(tests, a_member_whose_peer_goes_is_away_and_later_gone);
 	tcase_add_test(tests, a_peer_that_left_and_goes_says_nothing_twice);
 	tcase_add_test(tests, of_each_pair_exactly_one_is_polite_and_both_know_it);
 	tcase_add_test(tests, rooms_do_not_hear_of_each_other);

@@ -8,13 +8,16 @@
 #define WEIGHT 4096
 
 static portal_stream stream;
+static size_t backlogs;
 
 static void set_up(void) {
-	portal_stream_init(&stream);
+	backlogs = 0;
+	portal_stream_init(&stream, &backlogs);
 }
 
 static void tear_down(void) {
 	portal_stream_clear(&stream);
+	ck_assert_uint_eq(backlogs, 0);
 }
 
 static portal_waiting *waiting(guint64 seq, size_t weight) {
@@ -162,11 +165,62 @@ END_TEST
 
 START_TEST(acknowledging_more_than_was_pushed_is_refused) {
 	portal_failure failure = { 0 };
-	ck_assert_int_eq(portal_stream_acknowledge(&stream, 5, 5, &failure), PORTAL_OK);
-	ck_assert_int_eq(portal_stream_acknowledge(&stream, 3, 5, &failure), PORTAL_OK);
+	guint64 cursor = 0, version = 0;
+	append(6, 10);
+	ck_assert_int_eq(portal_stream_acknowledge(&stream, 1, &failure), JANUS_PORTAL_ERROR_INVALID_ACK);
+	json_decref(portal_stream_collect(&stream, &cursor, &version));
+	ck_assert_int_eq(portal_stream_acknowledge(&stream, 5, &failure), PORTAL_OK);
+	ck_assert_int_eq(portal_stream_acknowledge(&stream, 3, &failure), PORTAL_OK);
 	ck_assert_uint_eq(stream.acked, 5);
-	ck_assert_int_eq(portal_stream_acknowledge(&stream, 6, 5, &failure), JANUS_PORTAL_ERROR_INVALID_ACK);
+	ck_assert_int_eq(portal_stream_acknowledge(&stream, 7, &failure), JANUS_PORTAL_ERROR_INVALID_ACK);
 	ck_assert_uint_eq(stream.acked, 5);
+}
+END_TEST
+
+START_TEST(events_stay_until_they_are_acknowledged) {
+	portal_failure failure = { 0 };
+	guint64 cursor = 0, version = 0;
+	append(5, 10);
+	json_decref(portal_stream_collect(&stream, &cursor, &version));
+	ck_assert_uint_eq(stream.backlog, 50);
+	ck_assert_uint_eq(backlogs, 50);
+	portal_stream_acknowledge(&stream, 2, &failure);
+	ck_assert_uint_eq(stream.backlog, 30);
+	ck_assert_uint_eq(portal_stream_weight_after(&stream, 2), 30);
+	ck_assert_uint_eq(portal_stream_weight_after(&stream, 4), 10);
+	cursor = 2; /* another peer goes on from there */
+	ck_json(portal_stream_collect(&stream, &cursor, &version), "[3,4,5]");
+	cursor = 0; /* one that is behind what is acknowledged gets what is there */
+	ck_json(portal_stream_collect(&stream, &cursor, &version), "[3,4,5]");
+	portal_stream_acknowledge(&stream, 5, &failure);
+	ck_assert_uint_eq(backlogs, 0);
+}
+END_TEST
+
+START_TEST(the_ring_keeps_order_while_it_grows_wraps_and_shrinks) {
+	portal_failure failure = { 0 };
+	guint64 cursor = 0, version = 0;
+	json_int_t expected = 0;
+	for(int round = 0; round < 200; round++) {
+		append(round % 13, 1);
+		json_auto_t *got = portal_stream_collect(&stream, &cursor, &version);
+		size_t i;
+		json_t *event;
+		json_array_foreach(got, i, event) {
+			ck_assert_int_eq(json_integer_value(event), ++expected);
+		}
+		if(round % 3 == 0)
+			portal_stream_acknowledge(&stream, cursor - (cursor > stream.acked ? (guint64)round % 2 : 0), &failure);
+	}
+	append(500, 1);
+	ck_assert_uint_ge(stream.capacity, 500);
+	while(cursor < stream.last)
+		json_decref(portal_stream_collect(&stream, &cursor, &version));
+	portal_stream_acknowledge(&stream, stream.last, &failure);
+	ck_assert_uint_eq(stream.capacity, 0);
+	append(1, 1);
+	json_decref(portal_stream_collect(&stream, &cursor, &version));
+	ck_assert_uint_eq(cursor, stream.last);
 }
 END_TEST
 
@@ -185,6 +239,8 @@ Suite *stream_suite(void) {
 	tcase_add_test(tests, one_push_has_at_most_64_events);
 	tcase_add_test(tests, one_push_has_at_most_64_kilobytes_but_always_one_event);
 	tcase_add_test(tests, acknowledging_more_than_was_pushed_is_refused);
+	tcase_add_test(tests, events_stay_until_they_are_acknowledged);
+	tcase_add_test(tests, the_ring_keeps_order_while_it_grows_wraps_and_shrinks);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

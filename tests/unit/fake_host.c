@@ -11,6 +11,10 @@ static void fake_wake(void *context, void *session) {
 	((fake_host *)context)->woken++;
 }
 
+static gint64 fake_now(void *context) {
+	return ((fake_host *)context)->now;
+}
+
 static void fake_random(void *context, void *buffer, size_t length) {
 	for(size_t i = 0; i < length; i++)
 		((unsigned char *)buffer)[i] = ((fake_host *)context)->next_random++;
@@ -32,8 +36,9 @@ json_t *json_of(const char *text) {
 
 fake_host *fake_host_new(const char *config) {
 	fake_host *fake = g_new0(fake_host, 1);
+	fake->now = 1000000;
 	fake->log = g_ptr_array_new_with_free_func(g_free);
-	fake->host = (portal_host) { fake, fake_wake, fake_random, fake_log };
+	fake->host = (portal_host) { fake, fake_wake, fake_now, fake_random, fake_log };
 	json_auto_t *json = json_of(config);
 	portal_config_error error = { 0 };
 	g_autoptr(portal_config) wanted = portal_config_new(json, &error);
@@ -76,6 +81,11 @@ void check_refused(const char *file, int line, fake_host *fake, portal_peer *pee
 		ck_abort_msg("%s:%d: %s\nexpected %s with “%s”\ngot      %s with “%s”", file, line, request, code, text, got, error);
 	ck_assert_str_eq(json_string_value(json_object_get(reply, "portal")), "error");
 	ck_assert_int_ge(json_integer_value(json_object_get(reply, "error_code")), 421);
+}
+
+void pass(fake_host *fake, gint64 milliseconds) {
+	fake->now += milliseconds * 1000;
+	portal_tick(fake->core);
 }
 
 json_t *pushed(fake_host *fake, portal_peer *peer) {

@@ -10,6 +10,7 @@ typedef struct fake_host {
 	portal_host host;
 	portal_core *core;
 	unsigned woken;
+	gint64 now; /* microseconds; stands still unless a test moves it */
 	unsigned char next_random;
 	GPtrArray *log; /* of char * "level: line" */
 } fake_host;
@@ -36,6 +37,9 @@ void check_refused(const char *file, int line, fake_host *fake, portal_peer *pee
 /*! \brief Compares JSON with text as for json_of(); `actual` is given up. */
 #define ck_json(actual, expected) check_json(__FILE__, __LINE__, actual, expected)
 void check_json(const char *file, int line, json_t *actual, const char *expected);
+
+/*! \brief Lets so many milliseconds pass. */
+void pass(fake_host *fake, gint64 milliseconds);
 
 /*! \brief All that there is to push to a peer: [{push}, …], late answers as {"transaction": …, "answer": …}. */
 json_t *pushed(fake_host *fake, portal_peer *peer);

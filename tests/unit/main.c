@@ -10,7 +10,9 @@ int main(void) {
 	srunner_add_suite(runner, key_suite());
 	srunner_add_suite(runner, relay_suite());
 	srunner_add_suite(runner, request_suite());
+	srunner_add_suite(runner, resume_suite());
 	srunner_add_suite(runner, room_suite());
+	srunner_add_suite(runner, schedule_suite());
 	srunner_add_suite(runner, stream_suite());
 	srunner_run_all(runner, CK_ENV);
 	int failed = srunner_ntests_failed(runner);
