@@ -29,6 +29,7 @@ async function enter(room) {
 	})
 	portal.on('close', ({ id }) => removeTile(id))
 	portal.on('info', showMembers)
+	portal.on('state', state => { $('resuming').hidden = state !== 'resuming' })
 	portal.on('message', ({ from, type, payload }) => {
 		if (type === 'chat' && typeof payload?.text === 'string') addMessage(payload.text, from)
 	})
@@ -49,6 +50,7 @@ async function leave(problem = '') {
 	for (const id of tiles.keys()) removeTile(id)
 	names.clear()
 	$('room').hidden = true
+	$('resuming').hidden = true
 	$('lobby').hidden = false
 	document.title = 'Portal'
 	complain(problem)
@@ -154,12 +156,13 @@ function showMedia(tile, { video = false, audio = false } = {}) {
 function showMembers({ members }) {
 	const before = new Map(names)
 	names.clear()
-	for (const { id, display = 'Somebody', metadata } of members) {
+	for (const { id, display = 'Somebody', metadata, away } of members) {
 		names.set(id, display)
 		const tile = tiles.get(id)
 		if (!tile) continue
 		tile.name.textContent = display
 		tile.initials.textContent = initials(display)
+		tile.element.classList.toggle('away', Boolean(away))
 		showMedia(tile, metadata)
 	}
 	if (!$('room').hidden) tellChanges(before)
@@ -298,6 +301,7 @@ const REASONS = {
 	room_full: room => `The room “${room}” is full.`,
 	room_locked: room => `The room “${room}” is locked.`,
 	wrong_pin: room => `The room “${room}” needs another PIN.`,
+	replaced: () => 'This place in the room was taken over from elsewhere.',
 	connection_lost: () => 'The connection to the server is lost.',
 	kicked: room => `You were shown out of “${room}”.`
 }

@@ -10,14 +10,16 @@ export class PortalError extends Error {
 	 * @param {string} message
 	 * @param {object} [more]
 	 * @param {number} [more.errorCode] the server's number
+	 * @param {number} [more.retryAfter] milliseconds after which the same may succeed
 	 * @param {string} [more.id] the member that it is about
 	 * @param {unknown} [more.cause]
 	 */
-	constructor(code, message, { errorCode, id, cause } = {}) {
+	constructor(code, message, { errorCode, retryAfter, id, cause } = {}) {
 		super(message)
 		this.name = 'PortalError'
 		this.code = code
 		if (errorCode !== undefined) this.errorCode = errorCode
+		if (retryAfter !== undefined) this.retryAfter = retryAfter
 		if (id !== undefined) this.id = id
 		if (cause !== undefined) this.cause = cause
 	}

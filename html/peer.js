@@ -4,6 +4,9 @@ import { Emitter, PortalError, emit } from './events.js'
 /** Tries to begin anew, without having been connected in between, after negotiation went wrong. */
 const MAX_RENEWALS = 3
 
+/** States that an ICE restart may mend. */
+const BROKEN = ['disconnected', 'failed']
+
 /** Candidates that are kept until there is a description to add them to. */
 const MAX_CANDIDATES = 256
 
@@ -28,7 +31,7 @@ export class Connection extends Emitter {
 	#mayRestart
 	#patience
 	#pc
-	#generation = 1
+	#generation
 	#steps = Promise.resolve()
 	#described = false
 	#ignoring = false
@@ -48,10 +51,12 @@ export class Connection extends Emitter {
 	 * @param {RTCConfiguration} [options.configuration]
 	 * @param {Iterable<[MediaStreamTrack, MediaStream[]]>} [options.tracks]
 	 * @param {() => boolean} [options.mayRestart] whether signals would reach the other member now
+	 * @param {number} [options.generation] the last one that was used with this member, if there was an earlier connection
 	 * @param {number} [options.patience] milliseconds that the impolite side waits for the first offer
 	 */
 	constructor({
-		id, polite, signal, RTCPeerConnection, configuration = {}, tracks = [], mayRestart = () => true, patience = 10_000
+		id, polite, signal, RTCPeerConnection, configuration = {}, tracks = [], mayRestart = () => true,
+		generation = 0, patience = 10_000
 	}) {
 		super()
 		/** The other member's id. */
@@ -63,8 +68,15 @@ export class Connection extends Emitter {
 		this.#configuration = configuration
 		this.#mayRestart = mayRestart
 		this.#patience = patience
+		this.#generation = Math.max(1, generation)
 		this.#tracks = new Map(tracks)
 		this.#open()
+		if (generation > 0) this.renew()
+	}
+
+	/** What carries a lower one belongs to a former RTCPeerConnection. */
+	get generation() {
+		return this.#generation
 	}
 
 	/** The RTCPeerConnection of now; it is another one after a renewal. */
@@ -118,6 +130,20 @@ export class Connection extends Emitter {
 		if (type === 'description') this.#step(() => this.#takeDescription(payload ?? {}))
 		if (type === 'candidate') this.#step(() => this.#takeCandidate(payload ?? {}))
 		if (type === 'portal.renew') this.#step(() => this.#takeRenew(payload ?? {}))
+	}
+
+	/** Signals pass again: what failed while they did not is taken up. */
+	repair() {
+		if (!this.closed && BROKEN.includes(this.#pc.connectionState)) this.#pc.restartIce()
+	}
+
+	/** Something of the negotiation was lost: begins it anew, with the next generation. */
+	renew() {
+		this.#step(() => this.polite ? this.#replace(this.#generation + 1) : this.#askToRenew())
+	}
+
+	#askToRenew() {
+		this.#signal('portal.renew', { generation: this.#generation })
 	}
 
 	#open() {
@@ -188,7 +214,7 @@ export class Connection extends Emitter {
 	}
 
 	#takeRenew({ generation }) {
-		if (this.polite && generation === this.#generation) this.#replace(generation + 1)
+		if (this.polite && generation >= this.#generation) this.#replace(generation + 1)
 	}
 
 	#candidateFound(pc, candidate) {
@@ -213,7 +239,7 @@ export class Connection extends Emitter {
 		this.#report('Negotiation failed', error)
 		if (++this.#renewals > MAX_RENEWALS) return
 		if (this.polite) this.#replace(this.#generation + 1)
-		else this.#signal('portal.renew', { generation: this.#generation })
+		else this.#askToRenew()
 	}
 
 	#replace(generation) {

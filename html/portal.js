@@ -11,6 +11,22 @@ const PLUGIN = 'janus.plugin.portal'
 /** A member that vanished without a word may come back this long, if its direct connection holds. */
 const LINGER = 60_000
 
+/** How long one try to come back may take. */
+const TRY = 10_000
+
+/** Before the first try to come back there is no wait, before the others anything up to this ("full jitter": not all at
+ * once), half as long again each time. */
+const FIRST_WAIT = 300
+const GROWTH = 1.5
+const LONGEST_WAIT = 30_000
+
+/** There is nothing to come back to: begin anew. */
+const GONE = new Set(['member_gone', 'events_gone', 'invalid_ack'])
+
+/** What may be otherwise at the next try. All else that refuses a member that comes back is final. */
+const PASSING = new Set(['connection_lost', 'session_not_found', 'handle_not_found', 'plugin_not_found', 'janus_error',
+	'rate_limited', 'superseded', 'server_full'])
+
 /** How long `close()` waits for the server. */
 const FAREWELL = 2_000
 
@@ -20,6 +36,7 @@ const FAREWELL = 2_000
  * @property {string} [display] the name to show
  * @property {object} [metadata]
  * @property {boolean} polite what this side is towards that member
+ * @property {boolean} [away] its connection to the server is lost; it may come back
  */
 
 /**
@@ -35,7 +52,11 @@ const FAREWELL = 2_000
  *
  * Events: `connection` (Connection: a member to be connected with), `close` (Connection: it ended),
  * `info` (Info: the roster, whenever it changes), `message` ({from, type, payload}: what another member sent
- * through the server), `error` (PortalError), `state` (`idle`, `connecting`, `open`, `closed`).
+ * through the server), `error` (PortalError), `state` (`idle`, `connecting`, `open`, `resuming`, `closed`), `rejoined`
+ * (Info: the membership had ended while the connection was lost, so this is a new one, under the same id).
+ *
+ * When the connection to the server is lost, the portal comes back by itself and misses nothing; the direct
+ * connections stay as they are, and what is sent meanwhile is sent afterwards.
  */
 export class Portal extends Emitter {
 	#options
@@ -49,13 +70,19 @@ export class Portal extends Emitter {
 	#stream = null
 	#early = []
 	#rosterN = 0
+	#attempt = 0
+	/** Whether the stream's membership has not begun yet. */
+	#fresh = true
 	#stopJoining = _ => {}
+	#wake = () => {}
 	/** @type {Map<string, Member>} */
 	#members = new Map()
 	/** @type {Map<string, Connection>} */
 	#connections = new Map()
 	/** @type {Map<string, () => void>} */
 	#lingering = new Map()
+	/** The last generation with each member that there was a connection with, in case it comes again. @type {Map<string, number>} */
+	#generations = new Map()
 	/** @type {Map<MediaStreamTrack, MediaStream[]>} */
 	#tracks = new Map()
 	#page = new AbortController()
@@ -73,7 +100,7 @@ export class Portal extends Emitter {
 	 * @param {{token?: string, apisecret?: string}} [options.janus] what Janus itself asks for in every request
 	 * @param {typeof WebSocket} [options.WebSocket]
 	 * @param {typeof RTCPeerConnection} [options.RTCPeerConnection]
-	 * @param {EventTarget} [options.page] where `pagehide` and `pageshow` happen; by default the window, if any
+	 * @param {EventTarget} [options.page] where `pagehide`, `pageshow` and `online` happen; by default the window, if any
 	 */
 	constructor(options) {
 		super()
@@ -140,11 +167,13 @@ export class Portal extends Emitter {
 	 * @returns {Promise<Info>}
 	 */
 	async join({ signal } = {}) {
-		if (this.#state === 'connecting' || this.#state === 'open') {
+		if (this.#state !== 'idle' && this.#state !== 'closed') {
 			throw new PortalError('already_joined', `This portal is ${this.#state} already`)
 		}
 		signal?.throwIfAborted()
 		this.#clear()
+		this.#stream = new Stream()
+		this.#fresh = true
 		this.#setState('connecting')
 		const session = this.#session = this.#newSession()
 		const entering = this.#enter(session)
@@ -231,15 +260,16 @@ export class Portal extends Emitter {
 
 	#stop() {
 		this.#clear()
-		if (this.#state !== 'connecting') return
+		if (this.#state === 'idle' || this.#state === 'closed') return
 		this.#stopJoining(new PortalError('closed', 'The portal was closed'))
+		if (this.#state === 'resuming') this.#session?.abandon()
 		this.#end()
 	}
 
 	#newSession() {
 		const session = newSession(this.#options)
-		session.onlost = error => {
-			if (session === this.#session && this.#state === 'open') this.#lost(error)
+		session.onlost = () => {
+			if (session === this.#session && this.#state === 'open') this.#lost()
 		}
 		return session
 	}
@@ -248,11 +278,29 @@ export class Portal extends Emitter {
 		await session.open()
 		// A client believes only its current peer.
 		const peer = await session.attach(PLUGIN, (push, size) => session === this.#session && this.#receive(push, size))
+		const reply = await this.#ask(peer)
+		// Only who joins is told who is there; if the answer to that was lost, one has to ask.
+		const { members, n } = reply.members || !this.#fresh ? reply : await peer.request({ request: 'sync' })
+		return { peer, reply, members, n }
+	}
+
+	/** Joins, or comes back if there is something to come back to. */
+	async #ask(peer) {
 		const { room, display, metadata, pin, token } = this.#options
-		const reply = await peer.request({
-			request: 'join', room, pin, token, key: this.#key, display: display ?? undefined, metadata: metadata ?? undefined
+		const join = ack => peer.request({
+			request: 'join', room, pin, token, key: this.#key, display: display ?? undefined, metadata: metadata ?? undefined,
+			attempt: ++this.#attempt, ack
 		})
-		return { peer, reply }
+		if (this.#fresh) return join()
+		try {
+			return await join(this.#stream.got)
+		} catch (error) {
+			if (!GONE.has(error.code)) throw error
+			this.#stream.end(new PortalError('member_gone', 'The membership ended before this was answered'))
+			this.#stream = new Stream()
+			this.#fresh = true
+			return join()
+		}
 	}
 
 	#stoppable(promise, signal) {
@@ -264,17 +312,29 @@ export class Portal extends Emitter {
 		})
 	}
 
-	#enterRoom({ peer, reply }) {
-		const { id, key, n, version, members, limits } = reply
-		this.#stream = new Stream(body => peer.request(body), limits)
+	#enterRoom(entered) {
+		this.#watchPage()
+		this.#begin(entered)
+		this.#whileOpen(() => emit(this, 'info', this.#info()))
+		this.#takeEarly()
+	}
+
+	/** A membership begins, under an id that one may have had before. */
+	#begin({ peer, reply, members, n }) {
+		const { id, key, resumed, seq, ack, version, limits } = reply
+		this.#fresh = false
 		this.#id = id
 		this.#key = key ?? this.#key
 		this.#version = version
 		this.#rosterN = n
-		this.#watchPage()
+		this.#stream.start(body => peer.request(body), { seq, n: resumed ? ack : 0, limits })
 		this.#setState('open')
+		const there = new Set(members.map(({ id }) => id))
+		for (const { id } of this.members) if (!there.has(id)) this.#farewell({ id, reason: 'timeout' })
 		for (const member of members) this.#whileOpen(() => this.#welcome(member))
-		this.#whileOpen(() => emit(this, 'info', this.#info()))
+	}
+
+	#takeEarly() {
 		for (const [push, size] of this.#early.splice(0)) this.#whileOpen(() => this.#take(push, size))
 	}
 
@@ -284,19 +344,19 @@ export class Portal extends Emitter {
 	}
 
 	#receive(push, size) {
-		// Janus may deliver the first events before the reply to join, which says who is there.
-		if (this.#state === 'connecting') this.#early.push([push, size])
+		// Janus may deliver events before the reply to join, which says where they begin.
+		if (this.#state === 'connecting' || this.#state === 'resuming') this.#early.push([push, size])
 		this.#whileOpen(() => this.#take(push, size))
 	}
 
 	#take(push, size) {
-		if (push.portal === 'closed') return this.#expelled(push.reason)
+		if (push.portal === 'closed') return this.#ended(push.reason)
 		if (push.portal !== 'event') return
 		let entries
 		try {
 			entries = this.#stream.accept(push, size)
-		} catch (error) {
-			return this.#lost(error)
+		} catch {
+			return this.#lost() // events are missing: they come again on the next peer
 		}
 		this.#version = Math.max(this.#version, push.version)
 		const changes = entries.filter(({ number, event }) => this.#whileOpen(() => this.#handle(number, event)))
@@ -317,19 +377,28 @@ export class Portal extends Emitter {
 				return true
 			case 'changed':
 				return this.#changed(entry.member)
+			case 'away':
+				return this.#changed({ ...this.#members.get(entry.id), ...entry, away: true })
+			case 'back':
+				this.#connections.get(entry.id)?.repair()
+				return this.#changed({ ...this.#members.get(entry.id), ...entry, away: undefined })
 			default:
 				return false
 		}
 	}
 
 	#welcome(member) {
-		// Nobody takes an old connection up again yet: whoever joins has started from nothing.
-		this.#drop(member.id)
-		this.#whileOpen(() => this.#connect(member))
+		const { id } = member
+		this.#members.set(id, member)
+		const connection = this.#connections.get(id)
+		if (!connection) return this.#connect(member)
+		// Who comes back under the same id after its membership ended may have kept the direct connection, as this side did.
+		this.#lingering.get(id)?.()
+		this.#lingering.delete(id)
+		if (!connection.alive) connection.renew()
 	}
 
 	#connect(member) {
-		this.#members.set(member.id, member)
 		const connection = new Connection({
 			id: member.id,
 			polite: member.polite,
@@ -337,12 +406,18 @@ export class Portal extends Emitter {
 			RTCPeerConnection: this.#options.RTCPeerConnection ?? globalThis.RTCPeerConnection,
 			configuration: { iceServers: this.#options.iceServers ?? [], ...this.#options.rtc },
 			tracks: this.#tracks,
-			mayRestart: () => this.#state === 'open' && this.#members.has(member.id)
+			generation: this.#generations.get(member.id),
+			mayRestart: () => this.#state === 'open' && this.#isThere(member.id)
 		})
 		this.#connections.set(member.id, connection)
 		connection.on('close', () => this.#dropped(connection))
 		connection.on('error', error => emit(this, 'error', error))
 		emit(this, 'connection', connection)
+	}
+
+	#isThere(id) {
+		const member = this.#members.get(id)
+		return member !== undefined && !member.away
 	}
 
 	#farewell({ id, reason }) {
@@ -373,13 +448,14 @@ export class Portal extends Emitter {
 		this.#lingering.get(connection.id)?.()
 		this.#lingering.delete(connection.id)
 		this.#connections.delete(connection.id)
+		this.#generations.set(connection.id, connection.generation)
 		emit(this, 'close', connection)
 	}
 
-	#changed({ id, display, metadata }) {
-		const member = this.#members.get(id)
-		if (!member) return false
-		this.#members.set(id, { ...member, display, metadata })
+	#changed({ id, display, metadata, away }) {
+		const { polite } = this.#members.get(id) ?? {}
+		if (polite === undefined) return false
+		this.#members.set(id, { id, display, metadata, polite, ...away && { away } })
 		return true
 	}
 
@@ -393,19 +469,28 @@ export class Portal extends Emitter {
 	}
 
 	async #signal(to, type, payload) {
-		if (this.#state !== 'open') return
+		if (this.#state !== 'open' && this.#state !== 'resuming') return
 		try {
 			const { failed: [failure] } = await this.#stream.relay({ to, type, payload })
 			if (!failure || failure.code === 'member_not_found') return
+			if (failure.code === 'recipient_full') return this.#renewLater(to, failure.retry_after)
 			emit(this, 'error', failureError(failure, to))
 		} catch (error) {
+			// What was under way when a membership ended is made up for where the next one begins.
+			if (error.code === 'member_gone') return
 			// If the session ended, that was or will be said once, not once for every signal.
 			if (this.#state === 'open') emit(this, 'error', error)
 		}
 	}
 
+	// Of a negotiation of which something was refused, the rest is of no use.
+	#renewLater(id, milliseconds) {
+		const connection = this.#connections.get(id)
+		setTimeout(() => connection === this.#connections.get(id) && connection?.renew(), milliseconds)
+	}
+
 	#opened() {
-		if (this.#state !== 'open') throw new PortalError('room_not_set', 'Join first')
+		if (this.#state !== 'open' && this.#state !== 'resuming') throw new PortalError('room_not_set', 'Join first')
 		return this.#stream
 	}
 
@@ -416,24 +501,87 @@ export class Portal extends Emitter {
 	/** Says goodbye; the socket stays open, as closing it right behind would lose what was said. */
 	#leave() {
 		const left = this.#stream.leave().catch(() => {})
+		this.#stream = null // it still waits for that answer
 		this.#clear()
 		this.#end()
 		return left
 	}
 
-	// Here coming back will begin: the direct connections hold without the server, so they are left alone.
-	#lost(error) {
-		this.#session.close()
-		this.#end()
-		for (const id of [...this.#connections.keys()]) this.#linger(id)
-		emit(this, 'error', error)
+	// The direct connections hold without the server, so they are left alone.
+	#lost() {
+		this.#session.abandon()
+		this.#resume()
 	}
 
-	#expelled(reason) {
-		this.#session.close()
+	async #resume() {
+		this.#stream.pause()
+		this.#setState('resuming')
+		let least = 0
+		for (let tries = 0; this.#state === 'resuming'; tries++) {
+			const wait = tries === 0 ? 0 : Math.random() * Math.min(LONGEST_WAIT, FIRST_WAIT * GROWTH ** tries)
+			await this.#pause(Math.max(least, wait))
+			if (this.#state !== 'resuming') return
+			try {
+				return this.#goOn(await this.#tryOnce())
+			} catch (error) {
+				if (this.#state !== 'resuming') return
+				if (!PASSING.has(error.code)) return this.#expel(error)
+				least = error.retryAfter ?? 0
+			}
+		}
+	}
+
+	/** Waits, but not longer than until there is reason to believe that a try may succeed. */
+	#pause(milliseconds) {
+		return new Promise(resolve => {
+			const timer = setTimeout(resolve, milliseconds)
+			this.#wake = () => {
+				clearTimeout(timer)
+				resolve()
+			}
+		})
+	}
+
+	async #tryOnce() {
+		const session = this.#session = this.#newSession()
+		this.#early = []
+		const timer = setTimeout(() => session.abandon(), TRY)
+		try {
+			return await this.#enter(session)
+		} catch (error) {
+			session.abandon()
+			throw error
+		} finally {
+			clearTimeout(timer)
+		}
+	}
+
+	#goOn(entered) {
+		if (this.#state !== 'resuming') return
+		const anew = this.#fresh
+		if (anew) {
+			this.#begin(entered)
+		} else {
+			this.#setState('open')
+			this.#stream.resume(body => entered.peer.request(body))
+		}
+		for (const connection of this.connections) if (this.#isThere(connection.id)) connection.repair()
+		if (anew) this.#whileOpen(() => emit(this, 'rejoined', this.#info()))
+		this.#whileOpen(() => emit(this, 'info', this.#info()))
+		this.#takeEarly()
+	}
+
+	// Whoever was too slow begins anew; of the other ends none is to be undone by coming back.
+	#ended(reason) {
+		if (reason === 'too_slow') return this.#lost()
+		this.#expel(new PortalError(reason, `The server ended the membership: ${reason}`))
+	}
+
+	#expel(error) {
+		this.#session.abandon()
 		this.#clear()
 		this.#end()
-		emit(this, 'error', new PortalError(reason, `The server ended the membership: ${reason}`))
+		emit(this, 'error', error)
 	}
 
 	#clear() {
@@ -442,6 +590,7 @@ export class Portal extends Emitter {
 	}
 
 	#end() {
+		this.#wake()
 		this.#session = null
 		this.#stream?.end(new PortalError('closed', 'The portal is closed'))
 		this.#early = []
@@ -452,7 +601,10 @@ export class Portal extends Emitter {
 		const { page } = this.#options
 		this.#page.abort()
 		this.#page = new AbortController()
-		page?.addEventListener('pagehide', () => this.#pageHide(), { signal: this.#page.signal })
+		const { signal } = this.#page
+		page?.addEventListener('pagehide', () => this.#pageHide(), { signal })
+		page?.addEventListener('online', () => this.#wake(), { signal })
+		page?.document?.addEventListener('visibilitychange', () => page.document.hidden || this.#wake(), { signal })
 	}
 
 	#pageHide() {

@@ -83,11 +83,17 @@ export class Session {
 		this.#end(new PortalError('closed', 'The session was closed'))
 	}
 
+	/** Forgets the session at once, without a word to Janus: its connection is of no use any more. */
+	abandon() {
+		this.#end(new PortalError('connection_lost', 'The connection was given up'))
+	}
+
 	async #message(peerId, body) {
 		const { plugindata } = await this.#request({ janus: 'message', handle_id: peerId, body }, true)
 		const data = plugindata?.data ?? {}
 		if (data.portal === 'error' || data.error_code !== undefined) {
-			throw new PortalError(data.code ?? 'unknown_error', data.error, { errorCode: data.error_code })
+			const { error_code: errorCode, retry_after: retryAfter } = data
+			throw new PortalError(data.code ?? 'unknown_error', data.error, { errorCode, retryAfter })
 		}
 		return data
 	}

@@ -9,20 +9,30 @@ const WINDOW_BYTES = 196_608
 
 const encoder = new TextEncoder()
 
+/** Where the server does not say when a refused number may come again, milliseconds. */
+const RETRY_AFTER = 100
+
+/** @typedef {{body: object, weight: number, resolve: Function, reject: Function}} Request */
+
 /**
  * One member's two streams, the browser's half of the plugin's stream.c: its numbered requests (Janus runs
  * the messages of one client in any order, the numbers let the server put them right), and the numbered
  * events that the server keeps until they are acknowledged.
+ *
+ * They outlive the peer: while there is none, requests wait, and when the member comes back what has no answer
+ * is sent again under the same numbers. The server does what it had not done, and repeats its answer otherwise.
  */
 export class Stream {
-	#send
-	#limits
+	/** @type {((body: object) => Promise<any>) | null} null while there is no peer */
+	#send = null
+	#limits = LIMITS
 	#seq = 0
 	/** @type {{to?: string | string[], type: string, payload: any, weight: number, resolve: Function, reject: Function}[]} */
 	#signals = []
-	/** @type {{body: object, weight: number, resolve: Function, reject: Function}[]} */
+	/** @type {Request[]} */
 	#waiting = []
-	#unanswered = 0
+	/** @type {Map<number, Request>} those that have a number, in its order */
+	#unanswered = new Map()
 	#unansweredBytes = 0
 	#ended = null
 	#n = 0
@@ -30,12 +40,37 @@ export class Stream {
 	#unackedBytes = 0
 
 	/**
+	 * The membership has begun.
+	 *
 	 * @param {(body: object) => Promise<any>} send hands a request to the member's peer
-	 * @param {object} [limits] from the answer to `join`
+	 * @param {{seq?: number, n: number, limits: object}} begin the last number that is done, the last event that is not
+	 *   to be expected, and the limits, as in the answer to `join`
 	 */
-	constructor(send, limits) {
-		this.#send = send
+	start(send, { seq = 0, n, limits }) {
+		this.#seq = seq
+		this.#n = this.#acked = n
 		this.#limits = { ...LIMITS, ...limits }
+		this.resume(send)
+	}
+
+	/** The peer is gone: what it may still say does not count. */
+	pause() {
+		this.#send = null
+	}
+
+	/** The member is back on another peer, and has said what it got. */
+	resume(send) {
+		this.#send = send
+		this.#acked = this.#n
+		this.#unackedBytes = 0
+		for (const seq of this.#unanswered.keys()) this.#transmit(seq)
+		this.#flush()
+		this.#pump()
+	}
+
+	/** The last event that was taken. */
+	get got() {
+		return this.#n
 	}
 
 	/**
@@ -46,6 +81,7 @@ export class Stream {
 	 */
 	relay(signal) {
 		return new Promise((resolve, reject) => {
+			if (this.#ended) return reject(this.#ended)
 			if (this.#signals.length === 0) queueMicrotask(() => this.#flush())
 			this.#signals.push({ ...signal, weight: weigh(signal), resolve, reject })
 		})
@@ -63,19 +99,26 @@ export class Stream {
 	/** The last request of all does not wait for room in the window: the page may be gone by then. */
 	leave() {
 		this.#flush()
-		const left = this.#transmit({ body: { request: 'leave' }, weight: 0 })
-		this.end(new PortalError('closed', 'The member has left'))
+		const left = new Promise((resolve, reject) => this.#give({ body: { request: 'leave' }, weight: 0, resolve, reject }))
+		this.#refuse(new PortalError('closed', 'The member has left'), this.#waiting.splice(0), this.#signals.splice(0))
 		return left
 	}
 
 	/**
-	 * No more requests; those that wait are refused with `error`.
+	 * No more requests; those that have no answer are refused with `error`, done or not.
 	 *
 	 * @param {PortalError} error
 	 */
 	end(error) {
+		this.#send = null
+		const unanswered = [...this.#unanswered.values()]
+		this.#unanswered.clear()
+		this.#refuse(error, unanswered, this.#waiting.splice(0), this.#signals.splice(0))
+	}
+
+	#refuse(error, ...lists) {
 		this.#ended ??= error
-		for (const { reject } of [...this.#waiting.splice(0), ...this.#signals.splice(0)]) reject(error)
+		for (const { reject } of lists.flat()) reject(error)
 	}
 
 	/**
@@ -93,6 +136,7 @@ export class Stream {
 
 	/** Driven by events and not by a timer, as the timers of a hidden tab hardly run. */
 	acknowledge() {
+		if (!this.#send) return
 		const { ack_every: every, max_backlog: backlog } = this.#limits
 		if (this.#n - this.#acked < every && this.#unackedBytes < backlog / 4) return
 		this.#send({ request: 'ack', ...this.#ack() }).catch(() => {})
@@ -106,6 +150,7 @@ export class Stream {
 	}
 
 	#flush() {
+		if (!this.#send) return
 		const { max_signals: most, max_request: heaviest } = this.#limits
 		while (this.#signals.length > 0) {
 			let weight = 0
@@ -139,27 +184,51 @@ export class Stream {
 	}
 
 	#pump() {
-		while (this.#waiting.length > 0 && this.#fits(this.#waiting[0].weight)) {
-			const { resolve, reject, ...request } = this.#waiting.shift()
-			this.#transmit(request).then(resolve, reject)
-		}
+		while (this.#send && this.#waiting.length > 0 && this.#fits(this.#waiting[0].weight)) this.#give(this.#waiting.shift())
 	}
 
 	#fits(weight) {
-		return this.#unanswered === 0
-			|| this.#unanswered < this.#limits.window && this.#unansweredBytes + weight <= WINDOW_BYTES
+		return this.#unanswered.size === 0
+			|| this.#unanswered.size < this.#limits.window && this.#unansweredBytes + weight <= WINDOW_BYTES
 	}
 
-	async #transmit({ body, weight }) {
-		this.#unanswered++
-		this.#unansweredBytes += weight
+	/** Gives a request its number, which it keeps until it has its answer. */
+	#give(request) {
+		const seq = ++this.#seq
+		this.#unanswered.set(seq, request)
+		this.#unansweredBytes += request.weight
+		this.#transmit(seq)
+	}
+
+	async #transmit(seq) {
+		const send = this.#send
+		const { body, resolve, reject } = this.#unanswered.get(seq)
 		try {
-			return await this.#send({ ...body, seq: ++this.#seq, ...this.#ack() })
-		} finally {
-			this.#unanswered--
-			this.#unansweredBytes -= weight
-			this.#pump()
+			const answer = await send?.({ ...body, seq, ...this.#ack() })
+			if (send && send === this.#send) this.#done(seq, () => resolve(answer))
+		} catch (error) {
+			// Without its peer there is no answer yet: the number comes again on the next one.
+			if (send !== this.#send || error.code === 'connection_lost') return
+			if (error.code === 'rate_limited' || error.code === 'window_exceeded') return this.#later(seq, error.retryAfter)
+			this.#done(seq, () => reject(error))
 		}
+	}
+
+	/** A number that was refused without being used: those behind it wait for it on the server. */
+	#later(seq, milliseconds = RETRY_AFTER) {
+		const send = this.#send
+		setTimeout(() => {
+			if (send === this.#send && this.#unanswered.has(seq)) this.#transmit(seq)
+		}, milliseconds)
+	}
+
+	#done(seq, tell) {
+		const request = this.#unanswered.get(seq)
+		if (!request) return
+		this.#unanswered.delete(seq)
+		this.#unansweredBytes -= request.weight
+		tell()
+		this.#pump()
 	}
 }
 

@@ -30,6 +30,14 @@ async function joined(t, { members = [ada, bob], options, ...settings } = {}) {
 	return { janus, ...made }
 }
 
+/** From now on a join with `ack` comes back to the membership. */
+function comesBack(janus, seq = () => 0) {
+	const { join } = janus.handlers
+	janus.handlers.join = body => body.ack === undefined ? join(body) : {
+		portal: 'success', resumed: true, room: 'home', id: 'me', seq: seq(), ack: body.ack, version: 9, n: body.ack, limits: janus.limits
+	}
+}
+
 const refusal = (code, errorCode = 400) => ({ portal: 'error', error_code: errorCode, error: `No: ${code}`, code })
 
 test('joining creates a session, attaches, joins, and hands over the roster', async t => {
@@ -38,7 +46,7 @@ test('joining creates a session, attaches, joins, and hands over the roster', as
 	assert.deepEqual(janus.frames.slice(0, 3).map(({ janus }) => janus), ['create', 'attach', 'message'])
 	assert.ok(janus.frames.every(({ token }) => token === 'secret'))
 	const { key, ...join } = janus.requests[0]
-	assert.deepEqual(join, { request: 'join', room: 'home', display: 'Me', pin: '1' })
+	assert.deepEqual(join, { request: 'join', room: 'home', display: 'Me', pin: '1', attempt: 1 })
 	if (globalThis.crypto) assert.match(key, /^[A-Za-z0-9_-]{22,64}$/)
 	assert.deepEqual(seen.map(([type, thing]) => [type, thing.id ?? thing]), [
 		['state', 'connecting'], ['state', 'open'], ['connection', 'ada'], ['connection', 'bob'], ['info', 'me']
@@ -168,10 +176,15 @@ test('events that were seen already are dropped', async t => {
 	assert.deepEqual(said('message').map(({ payload }) => payload), [1, 2, 3])
 })
 
-test('a gap in the events ends the membership with an error', async t => {
+test('where events are missing they are asked for again, from another peer', async t => {
 	const { janus, portal, said } = await joined(t)
+	comesBack(janus)
 	janus.push(2, { event: 'left', id: 'ada', reason: 'leave' })
-	assert.deepEqual([portal.state, said('error')[0].code], ['closed', 'events_missing'])
+	assert.equal(portal.state, 'resuming')
+	await eventually(() => portal.state === 'open')
+	assert.deepEqual([janus.asked('join')[1].ack, said('error'), portal.members.length], [0, [], 2])
+	janus.push(1, { event: 'left', id: 'ada', reason: 'leave' })
+	assert.equal(portal.members.length, 1)
 })
 
 test('the roster is kept from differences, and each change is told once', async t => {
@@ -204,14 +217,23 @@ test('whoever vanished without a direct connection is closed at once', async t =
 	assert.deepEqual(said('close'), [a])
 })
 
-test('a member that joins again under its id gets a new connection', async t => {
+test('a member that joins again under its id keeps a direct connection that holds', async t => {
 	const { janus, portal, said } = await joined(t)
 	const [a] = portal.connections
+	a.channel.readyState = 'open'
 	a.pc.become('connected')
+	const { pc } = a
+	janus.push(1, { event: 'left', id: 'ada', reason: 'timeout' }, { event: 'joined', member: ada })
+	assert.deepEqual([portal.connections.find(({ id }) => id === 'ada'), a.pc, said('close')], [a, pc, []])
+})
+
+test('a member that joins again under its id gets a connection of the next generation where the former one is gone', async t => {
+	const { janus, portal, said } = await joined(t)
+	const [a] = portal.connections
 	janus.push(1, { event: 'left', id: 'ada', reason: 'timeout' }, { event: 'joined', member: ada })
 	const again = portal.connections.find(({ id }) => id === 'ada')
-	assert.notEqual(again, a)
-	assert.deepEqual([a.closed, again.closed, said('close')], [true, false, [a]])
+	assert.deepEqual([a.closed, said('close')], [true, [a]])
+	await eventually(() => again.generation === 2)
 })
 
 test('what was configured is said again when the portal is joined again', async t => {
@@ -275,8 +297,8 @@ for (const answers of ['sync', 'late', 'early']) {
 	test(`answers are understood when they come ${answers}`, async t => {
 		const { portal, janus } = await joined(t, { answers })
 		assert.deepEqual(await portal.send('x'), { failed: [] })
-		janus.handlers.relay = () => refusal('window_exceeded', 437)
-		await assert.rejects(portal.send('x'), { code: 'window_exceeded' })
+		janus.handlers.relay = () => refusal('too_large', 436)
+		await assert.rejects(portal.send('x'), { code: 'too_large' })
 	})
 }
 
@@ -481,30 +503,183 @@ test('leave is sent even when the window is full', async t => {
 	assert.deepEqual(await Promise.all(refused.slice(1)), ['closed', 'closed'])
 })
 
-test('a lost socket closes the portal with one error and leaves the direct connections alone', async t => {
+test('a lost socket leaves the direct connections alone, and the portal comes back at once', async t => {
 	const { janus, portal, said } = await joined(t)
-	janus.handlers.relay = () => undefined
+	comesBack(janus)
 	const [a, b] = portal.connections
+	const pcs = [a.pc, b.pc]
+	janus.push(1, { event: 'signal', from: 'ada', type: 'hello', payload: 1 })
+	janus.sockets[0].drop()
+	await eventually(() => portal.state === 'resuming')
+	await eventually(() => portal.state === 'open')
+	const [first, again] = janus.asked('join')
+	assert.deepEqual([again.attempt, again.ack, again.key], [2, 1, first.key])
+	assert.equal(janus.sockets.length, 2)
+	assert.deepEqual([portal.connections, a.pc, b.pc, said('error'), said('close')], [[a, b], ...pcs, [], []])
+	assert.deepEqual(said('state'), ['connecting', 'open', 'resuming', 'open'])
+})
+
+test('what was not answered is sent again under its number, what is sent meanwhile afterwards', async t => {
+	const { janus, portal } = await joined(t, { members: [] })
+	comesBack(janus)
+	const { relay } = janus.handlers
+	janus.handlers.relay = () => undefined
+	const sent = [portal.send('one'), wait(5).then(() => portal.send('two'))]
+	await eventually(() => janus.asked('relay').length === 2)
+	janus.handlers.relay = body => ({ ...relay(body), ...body.seq === 1 && { duplicate: true } })
+	janus.sockets[0].drop()
+	await eventually(() => portal.state === 'resuming')
+	sent.push(portal.send('three'))
+	assert.deepEqual(await Promise.all(sent), [{ failed: [] }, { failed: [] }, { failed: [] }])
+	assert.deepEqual(janus.asked('relay').map(({ seq, signals: [{ type }] }) => [seq, type]),
+		[[1, 'one'], [2, 'two'], [1, 'one'], [2, 'two'], [3, 'three']])
+})
+
+test('a number that was limited comes again, and those behind it wait', async t => {
+	const { janus, portal } = await joined(t, { members: [] })
+	const { relay } = janus.handlers
+	let refusals = 2
+	janus.handlers.relay = body => refusals-- > 0 ? { ...refusal('rate_limited', 444), retry_after: 5 } : relay(body)
+	await portal.send('one')
+	await portal.send('two')
+	assert.deepEqual(janus.asked('relay').map(({ seq }) => seq), [1, 1, 1, 2])
+})
+
+test('events that come before the join is answered are kept, and what was seen already is dropped', async t => {
+	const { janus, portal, said } = await joined(t)
+	const hello = payload => ({ event: 'signal', from: 'ada', type: 'hello', payload })
+	janus.push(1, hello(1), hello(2))
+	const { join } = janus.handlers
+	comesBack(janus)
+	const answer = janus.handlers.join
+	janus.handlers.join = body => {
+		janus.push(2, hello(2), hello(3))
+		return answer(body)
+	}
+	janus.sockets[0].drop()
+	await eventually(() => portal.state === 'resuming')
+	await eventually(() => portal.state === 'open')
+	janus.push(4, hello(4))
+	assert.deepEqual(said('message').map(({ payload }) => payload), [1, 2, 3, 4])
+	assert.ok(join)
+})
+
+test('a membership that is gone begins anew under the same key; connections that hold are kept', async t => {
+	const { janus, portal, said } = await joined(t)
+	const rejoined = []
+	portal.on('rejoined', info => rejoined.push(info))
+	const [a] = portal.connections
 	a.channel.readyState = 'open'
 	a.pc.become('connected')
-	await eventually(() => janus.asked('relay').length > 0)
-	const sending = assert.rejects(portal.send('x'), { code: 'connection_lost' })
+	const { pc } = a
+	const { join } = janus.handlers
+	janus.handlers.relay = () => undefined
+	const lost = assert.rejects(portal.send('x'), { code: 'member_gone' })
+	await eventually(() => janus.asked('relay').some(({ signals }) => signals.some(({ type }) => type === 'x')))
+	janus.handlers.join = body => body.ack === undefined ? join(body) : refusal('member_gone', 447)
+	janus.members = [ada, { id: 'carol', polite: true }]
 	janus.sockets[0].drop()
-	await sending
+	await lost
+	await eventually(() => portal.state === 'open')
+	assert.deepEqual(janus.asked('join').map(({ attempt, ack }) => [attempt, ack]), [[1, undefined], [2, 0], [3, undefined]])
+	assert.equal(new Set(janus.asked('join').map(({ key }) => key)).size, 1)
+	assert.deepEqual([rejoined.length, a.closed, a.pc === pc], [1, false, true])
+	assert.deepEqual([portal.members.map(({ id }) => id), said('close').map(({ id }) => id)], [['ada', 'carol'], ['bob']])
+})
+
+test('a first join whose answer was lost is repaired by joining again, and the roster is asked for', async t => {
+	const janus = Object.assign(new FakeJanus(), { members: [ada] })
+	const { portal } = makePortal(janus)
+	t.after(() => portal.close())
+	const { join } = janus.handlers
+	janus.handlers.join = () => undefined
+	const first = assert.rejects(portal.join(), { code: 'connection_lost' })
+	await eventually(() => janus.asked('join').length === 1)
+	janus.sockets[0].drop()
+	await first
+	janus.handlers.join = body => ({ portal: 'success', resumed: true, room: 'home', id: 'me', seq: 3, ack: 2, version: 9, n: 4, limits: {}, got: join && body })
+	janus.handlers.sync = () => ({ portal: 'success', room: 'home', version: 9, n: 4, members: [ada] })
+	await portal.join()
+	assert.deepEqual([portal.members, janus.asked('join')[1].attempt, janus.asked('join')[1].ack], [[ada], 2, undefined])
+	await portal.send('x')
+	assert.equal(janus.asked('relay').at(-1).seq, 4)
+})
+
+test('coming back is tried again, until it is refused for good', async t => {
+	const { janus, portal, said } = await joined(t)
+	janus.refuse = true
+	janus.sockets[0].drop()
+	await eventually(() => janus.sockets.length >= 3)
+	assert.deepEqual([portal.state, portal.connections.length], ['resuming', 2])
+	janus.refuse = false
+	janus.handlers.join = () => refusal('room_not_found', 426)
+	await eventually(() => portal.state === 'closed')
+	assert.deepEqual([said('error').map(({ code }) => code), portal.connections], [['room_not_found'], []])
+})
+
+test('the network\'s return ends the wait before the next try', async t => {
+	const page = new EventTarget()
+	const { janus, portal } = await joined(t, { options: { page } })
+	comesBack(janus)
+	t.mock.method(Math, 'random', () => 1)
+	janus.refuse = true
+	janus.sockets[0].drop()
+	await eventually(() => janus.sockets.length === 2)
 	await wait(5)
-	assert.deepEqual([portal.state, said('error').map(({ code }) => code)], ['closed', ['connection_lost']])
-	assert.deepEqual([a.closed, b.closed], [false, true])
+	janus.refuse = false
+	page.dispatchEvent(new Event('online'))
+	await eventually(() => portal.state === 'open')
+	assert.equal(janus.sockets.length, 3)
+})
+
+test('closing ends coming back', async () => {
+	const janus = Object.assign(new FakeJanus(), { members: [ada] })
+	const { portal } = makePortal(janus)
+	await portal.join()
+	janus.refuse = true
+	janus.sockets[0].drop()
+	await eventually(() => portal.state === 'resuming')
 	await portal.close()
-	assert.equal(a.closed, true)
+	const sockets = janus.sockets.length
+	await wait(20)
+	assert.deepEqual([portal.state, portal.connections, janus.sockets.length], ['closed', [], sockets])
+})
+
+test('who is away stays a member, and what broke meanwhile is mended when both are back', async t => {
+	const { janus, portal, said } = await joined(t)
+	const [a] = portal.connections
+	const restarts = t.mock.method(a.pc, 'restartIce', () => {})
+	janus.push(1, { event: 'away', id: 'ada' })
+	assert.deepEqual(portal.members.map(({ id, away }) => [id, away]), [['ada', true], ['bob', undefined]])
+	a.pc.become('failed')
+	assert.equal(restarts.mock.callCount(), 0)
+	janus.push(2, { event: 'back', id: 'ada' })
+	assert.equal(restarts.mock.callCount(), 1)
+	assert.deepEqual([portal.members[0].away, said('close')], [undefined, []])
+	comesBack(janus)
+	janus.sockets[0].drop()
+	await eventually(() => portal.state === 'resuming')
+	await eventually(() => portal.state === 'open')
+	assert.equal(restarts.mock.callCount(), 2)
 })
 
 for (const janusSays of ['timeout', 'detached']) {
 	test(`Janus's ${janusSays} is a lost connection`, async t => {
-		const { janus, portal, said } = await joined(t)
+		const { janus, portal } = await joined(t)
+		comesBack(janus)
 		janus.say(janus.sockets[0], { janus: janusSays, session_id: 1 })
-		assert.deepEqual([portal.state, said('error')[0].code], ['closed', 'connection_lost'])
+		assert.equal(portal.state, 'resuming')
+		await eventually(() => portal.state === 'open')
 	})
 }
+
+test('who was too slow begins anew', async t => {
+	const { janus, portal } = await joined(t)
+	const { join } = janus.handlers
+	janus.handlers.join = body => body.ack === undefined ? join(body) : refusal('member_gone', 447)
+	janus.pushData({ portal: 'closed', reason: 'too_slow' })
+	await eventually(() => portal.state === 'open' && janus.asked('join').length === 3)
+})
 
 test('being thrown out closes the portal with the reason', async t => {
 	const { janus, portal, said } = await joined(t)

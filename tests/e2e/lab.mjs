@@ -26,8 +26,8 @@ const CAMERA = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-s
 export const DESKTOP = { width: 1280, height: 800 }
 export const PHONE = { width: 390, height: 844, isMobile: true, hasTouch: true }
 
-export async function startLab() {
-	const janus = await startJanus()
+export async function startLab(options) {
+	const janus = await startJanus(options)
 	const web = await startWeb({ root: HTML, janusUrl: janus.url })
 	const browsers = await Promise.all([launch(CAMERA), launch([])])
 	return new Lab(janus, web, browsers)
@@ -82,6 +82,18 @@ class Lab {
 			await within(5_000, tab.context.close().catch(() => {}))
 		}
 		if (failed) console.error(`Janus:\n${this.janus.log().split('\n').slice(-20).join('\n')}`)
+	}
+
+	/** Janus dies without a word. */
+	async killJanus() {
+		process.kill(this.janus.pid, 'SIGKILL')
+		await this.janus.stop()
+	}
+
+	/** Another Janus, at the same address for the pages. */
+	async startJanusAgain(options) {
+		this.janus = await startJanus(options)
+		this.web.janusUrl = this.janus.url
 	}
 
 	async stop() {

@@ -30,6 +30,6 @@ export async function joinWitness({ url, room }) {
 	await session.open()
 	const events = []
 	const peer = await session.attach('janus.plugin.portal', push => events.push(...push.events ?? []))
-	await peer.request({ request: 'join', room, display: 'Witness' })
-	return { events, close: () => session.close() }
+	const { members } = await peer.request({ request: 'join', room, display: 'Witness' })
+	return { members, events, close: () => session.close() }
 }

@@ -8,7 +8,10 @@ import { joinBot, joinWitness } from './members.mjs'
 let lab
 let passed
 
-before(async () => { lab = await startLab() })
+/* Whoever vanishes without a word may come back for a while; the tests need not wait for all of the usual 30 s. */
+const config = ['general: { resume_timeout = 3 }', ...['coffee-chat', 'home', 'misc'].map(room => `room-${room}: { description = "${room}" }`)]
+
+before(async () => { lab = await startLab({ config: config.join('\n') }) })
 after(() => lab?.stop())
 afterEach(() => lab?.closeTabs(!passed))
 

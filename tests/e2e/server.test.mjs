@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { startLab } from './lab.mjs'
 
-test('when the server goes the page says so, and it offers the rooms again when the server cannot be reached', async t => {
+test('when the server goes the page says so and stays in the room; a lobby says that it cannot be reached', async t => {
 	const lab = await startLab()
 	let passed = false
 	t.after(async () => {
@@ -12,8 +12,10 @@ test('when the server goes the page says so, and it offers the rooms again when 
 	})
 	const ada = await lab.enter('home', 'Ada')
 	await lab.janus.stop()
-	await ada.until('the problem', () => ada.visible('#problem'))
-	assert.equal(await ada.text('#problem'), 'The connection to the server is lost.')
+	await ada.until('word that the connection is lost', () => ada.visible('#resuming'))
+	assert.ok(await ada.visible('#room'))
+	await ada.page.click('#leave')
+	await ada.until('the lobby', () => ada.visible('#lobby'))
 	await ada.until('word that the server is away', async () => /cannot be reached/.test(await ada.text('#status')))
 	passed = true
 })

@@ -26,7 +26,8 @@ const HEADERS = {
 
 /**
  * @param {{ root: string, janusUrl: string, port?: number }} options `port` 0 is any free one
- * @returns {Promise<{ url: string, close: () => Promise<void> }>}
+ * @returns {Promise<{ url: string, janusUrl: string, cut: (on: boolean) => void, close: () => Promise<void> }>} `janusUrl` may
+ *   be set to that of another Janus; `cut(true)` breaks all WebSockets and takes no new ones, until `cut(false)`
  */
 export async function startWeb({ root, janusUrl, port = 0 }) {
 	const folder = await realpath(resolve(root))
@@ -36,7 +37,14 @@ export async function startWeb({ root, janusUrl, port = 0 }) {
 		sockets.add(socket)
 		socket.on('close', () => sockets.delete(socket))
 	})
-	server.on('upgrade', (request, socket, head) => pass(new URL(janusUrl), request, socket, head))
+	const upgraded = new Set()
+	let isCut = false
+	server.on('upgrade', (request, socket, head) => {
+		if (isCut) return socket.destroy()
+		upgraded.add(socket)
+		socket.on('close', () => upgraded.delete(socket))
+		pass(new URL(web.janusUrl), request, socket, head)
+	})
 	await new Promise((done, failed) => {
 		server.once('error', failed)
 		server.listen({ port, host: '127.0.0.1' }, done)
@@ -45,7 +53,12 @@ export async function startWeb({ root, janusUrl, port = 0 }) {
 		server.close(() => done())
 		for (const socket of sockets) socket.destroy()
 	})
-	return { url: `http://localhost:${server.address().port}/`, close }
+	const cut = on => {
+		isCut = on
+		if (on) for (const socket of upgraded) socket.destroy()
+	}
+	const web = { url: `http://localhost:${server.address().port}/`, janusUrl, cut, close }
+	return web
 }
 
 async function serve(folder, request, response) {
