@@ -49,7 +49,7 @@ async function main() {
 	const janus = await startJanus()
 	const end = reasonToEnd(janus)
 	try {
-		if (!janus.log().includes('Loading plugin \'libjanus_portal.so\'') || /portal.*could not be initialized/.test(janus.log()))
+		if (!/plugin\.portal\].* started/.test(janus.log()))
 			throw new Error(`Janus runs, but without the portal plugin:\n${janus.log()}`)
 		const web = await startPage(janus.url)
 		say('')

@@ -226,12 +226,16 @@ function writeSettings({ folder, admin, ports }, options, name, secret) {
 			'general.pingpong_timeout': options.pingpong.timeout,
 		} : {},
 	}))
-	write('janus.transport.http.jcfg',
-		`general: {\n\tjson = "compact"\n\thttp = true\n\tip = "127.0.0.1"\n\tport = ${ports.http}\n\thttps = false\n}\n` +
-		`admin: {\n\tadmin_http = ${admin}\n\tadmin_ip = "127.0.0.1"\n\tadmin_port = ${ports.adminHttp}\n\tadmin_https = false\n}\n`)
-	write('janus.transport.pfunix.jcfg',
-		`general: {\n\tenabled = true\n\tjson = "compact"\n\tpath = ${JSON.stringify(join(folder, 'janus.sock'))}\n}\n` +
-		'admin: {\n\tadmin_enabled = false\n}\n')
+	write('janus.transport.http.jcfg', withSettings('general: {\n}\nadmin: {\n}\n', {
+		'general.json': 'compact', 'general.http': true, 'general.https': false,
+		'general.ip': '127.0.0.1', 'general.port': ports.http,
+		'admin.admin_http': admin, 'admin.admin_https': false,
+		'admin.admin_ip': '127.0.0.1', 'admin.admin_port': ports.adminHttp,
+	}))
+	write('janus.transport.pfunix.jcfg', withSettings('general: {\n}\nadmin: {\n}\n', {
+		'general.enabled': true, 'general.json': 'compact', 'general.path': join(folder, 'janus.sock'),
+		'admin.admin_enabled': false,
+	}))
 }
 
 function urls({ folder, admin, ports }, wanted) {

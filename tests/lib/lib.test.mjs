@@ -80,7 +80,8 @@ describe('A Janus of the tests', () => {
 	})
 
 	test('that ends at once is reported with what it said', async () => {
-		await assert.rejects(startJanus({ wrapper: ['sh', '-c', 'echo I am broken >&2; exit 3'] }), /ended with 3\n(.|\n)*I am broken/)
+		const wrapper = ['sh', '-c', 'echo I am broken >&2; exit 3']
+		await assert.rejects(startJanus({ wrapper }), /ended with 3\n(.|\n)*I am broken/)
 	})
 
 	test('that does not answer is reported and ended', async () => {
@@ -128,8 +129,9 @@ function listeners(ports) {
 	})
 	return rows.map(row => row.trim().split(/\s+/)).filter(cells => cells[3] === '0A').map(cells => {
 		const [address, port] = cells[1].split(':')
-		const bytes = address.length === 8 ? address.match(/../g).reverse().map(byte => parseInt(byte, 16)).join('.') : address
-		return [bytes, parseInt(port, 16)]
+		const isIPv4 = address.length === 8
+		const bytes = address.match(/../g).reverse().map(byte => parseInt(byte, 16))
+		return [isIPv4 ? bytes.join('.') : address, parseInt(port, 16)]
 	}).filter(([, port]) => ports.includes(port)).map(cells => cells.join(':')).sort()
 }
 
