@@ -101,12 +101,17 @@ export function randomness(seed) {
 /** The seed of this run: chosen anew, or given by TEST_SEED to repeat a run. */
 export const newSeed = () => Number(process.env.TEST_SEED) || Math.floor(Math.random() * 0xffffffff)
 
+const COMINGS_AND_GOINGS = /^(Creating|Destroying|Detaching)|Handle and related resources freed|Destroying WebSocket client$/
+
 /** A Janus with what the tests need around it. */
 export class Lab {
 	#sessions = new Set()
 
-	constructor(janus) {
-		this.janus = janus
+	/** Starts the Janus. */
+	async start(options) {
+		this.janus = await startJanus({ config: ROOMS, transports: ['websockets', 'http'], admin: true, ...options })
+		this.started = this.janus.log().length
+		return this
 	}
 
 	async session() {
@@ -174,6 +179,12 @@ export class Lab {
 		return answer.info
 	}
 
+	/** What Janus has written to its log since it started, save for sessions and handles that come and go. */
+	news() {
+		const lines = this.janus.log().slice(this.started).split('\n')
+		return lines.filter(line => line && !COMINGS_AND_GOINGS.test(line))
+	}
+
 	async count(room) {
 		return (await this.adminAsk({ request: 'listmembers', room })).members.length
 	}
@@ -199,9 +210,9 @@ export class Lab {
  * the tests run.
  */
 export function useLab({ clears = true, ...options } = {}) {
-	const lab = new Lab(undefined)
+	const lab = new Lab()
 	before(async () => {
-		lab.janus = (await startLab(options)).janus
+		await lab.start(options)
 	})
 	afterEach(() => lab.janus && (clears ? lab.clear() : lab.close()))
 	after(async () => {
@@ -216,8 +227,7 @@ export async function stopWell(janus) {
 }
 
 /** A Janus of a test's own, which has to stop it. */
-export const startLab = async options =>
-	new Lab(await startJanus({ config: ROOMS, transports: ['websockets', 'http'], admin: true, ...options }))
+export const startLab = options => new Lab().start(options)
 
 /** A Janus for one test: `use` gets a lab with it. */
 export async function withJanus(config, use, options = {}) {

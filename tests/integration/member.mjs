@@ -251,9 +251,9 @@ export class Member {
 		return this.entries.filter(({ event }) => event === 'signal').map(({ payload }) => payload)
 	}
 
-	/** Leaves and closes all connections that it ever had. */
+	/** Leaves, and ends all connections that it ever had; nobody may be there any more at the end of the former ones. */
 	async close() {
 		if (this.#connection?.open) await this.#connection.handle.ask({ request: 'leave' }).catch(() => {})
-		await Promise.all([...this.#sessions].map(session => session.close()))
+		await Promise.all([...this.#sessions].map(session => session.terminate()))
 	}
 }
