@@ -10,7 +10,7 @@ import { Schedule } from './schedule.mjs'
 
 const SCHEDULES = Number(process.env.PORTAL_SCHEDULES ?? 210)
 const SEED = Number(process.env.PORTAL_SEED ?? Math.floor(Math.random() * 1e9))
-const AT_ONCE = 14
+const AT_ONCE = 20
 const SHOWN = 3 /* failed schedules of each kind that are told in full */
 
 /** The kind follows from the seed, so that one seed repeats one schedule. */

@@ -256,7 +256,6 @@ export class Member {
 		this.#limits = data.limits
 		this.#acked = this.n
 		this.#unacked = 0
-		this.#failures = 0
 		if (data.members) this.#learn(data)
 		else if (!this.#known) {
 			/* Its first answer was lost, and with it the roster. */
@@ -294,6 +293,7 @@ export class Member {
 			return
 		}
 		peer.stale = false
+		this.#failures = 0
 		for (const [index, entry] of events.entries()) {
 			if (n + index <= this.n) this.counts.repeated++
 			else this.#append(entry)
@@ -357,6 +357,7 @@ export class Member {
 			peer.synced = null
 			if (data.portal !== 'success') return
 			peer.behind = data.n > this.n ? { n: data.n, since: performance.now() } : null
+			if (!peer.behind) this.#failures = 0
 			if (this.#unsure) this.#learn(data)
 			if (!peer.behind) for (const { resolve } of this.#syncs.splice(0)) resolve(data)
 		})

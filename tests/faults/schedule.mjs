@@ -277,15 +277,15 @@ export class Schedule {
 			this.wrong.push(`member ${index} knows ${JSON.stringify(own)}, the server at version ${version} ${JSON.stringify(theirs)}`)
 	}
 
-	/** Once each and in order; all of it, unless memberships ended meanwhile. */
+	/** In order and once each is seen as it comes. All of it, and nothing else, as far as no membership ended meanwhile. */
 	#judgeSignals(from, to) {
-		const relayed = this.#relayed[from][to].sort((a, b) => isBefore(a, b) ? -1 : 1).map(String)
-		const heard = this.#heard[to][from].map(String)
-		if (this.deaths || isDeepStrictEqual(relayed, heard)) return
-		const missing = relayed.filter(order => !heard.includes(order))
-		const strange = heard.filter(order => !relayed.includes(order))
-		this.wrong.push(`member ${to} got ${heard.length} of ${relayed.length} signals of member ${from}; ` +
-			`missing ${missing.join(' ')}; not said to be relayed ${strange.join(' ')}`)
+		const ended = index => this.#members[index].life > 1
+		const relayed = new Set(this.#relayed[from][to].map(String)), heard = new Set(this.#heard[to][from].map(String))
+		const missing = ended(from) || ended(to) ? [] : [...relayed].filter(order => !heard.has(order))
+		const strange = ended(from) ? [] : [...heard].filter(order => !relayed.has(order))
+		if (missing.length > 0 || strange.length > 0)
+			this.wrong.push(`member ${to} got ${heard.size} of ${relayed.size} signals of member ${from}; ` +
+				`missing ${missing.join(' ')}; not said to be relayed ${strange.join(' ')}`)
 	}
 
 	async #leave() {

@@ -114,6 +114,7 @@ async function openHttp(url, ears, patience) {
 class HttpWire {
 	#ended = false
 	#poll = null
+	#works = false
 
 	constructor(parts) {
 		Object.assign(this, parts)
@@ -133,8 +134,14 @@ class HttpWire {
 		if (!this.#ended) hear(message, this.ears)
 	}
 
-	/** Gives up the poll that waits, if one does, and begins another. */
+	/**
+	 * Gives up the poll that waits, if it brought nothing since the last time, and begins another. One that works is kept:
+	 * Janus does not notice that a poll was given up, and lets it take the next message with it.
+	 */
 	renew() {
+		const works = this.#works
+		this.#works = false
+		if (works) return
 		this.#poll?.abort()
 		this.#poll = new AbortController()
 		this.#listen(this.#poll)
@@ -145,7 +152,9 @@ class HttpWire {
 			try {
 				const { signal } = poll
 				const messages = [await ask(`${this.session}?maxev=${MAX_EVENTS}`, this.agent, { signal })].flat()
-				if (poll === this.#poll) for (const message of messages) this.#hear(message)
+				if (poll !== this.#poll) return
+				this.#works = true
+				for (const message of messages) this.#hear(message)
 			} catch (error) {
 				if (poll !== this.#poll || this.#ended) return
 				this.ears.broken(`the poll: ${error.message}`)
