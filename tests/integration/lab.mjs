@@ -7,6 +7,7 @@ import assert from 'node:assert/strict'
 import { after, afterEach, before } from 'node:test'
 import { startJanus } from '../lib/janus.mjs'
 import { idOf, newKey, PLUGIN, Session } from './client.mjs'
+import { Member } from './member.mjs'
 
 /** As much as anybody wants, for tests that are not about rates. */
 export const UNLIMITED = {
@@ -100,12 +101,17 @@ export function randomness(seed) {
 /** The seed of this run: chosen anew, or given by TEST_SEED to repeat a run. */
 export const newSeed = () => Number(process.env.TEST_SEED) || Math.floor(Math.random() * 0xffffffff)
 
+const COMINGS_AND_GOINGS = /^(Creating|Destroying|Detaching)|Handle and related resources freed|Destroying WebSocket client$/
+
 /** A Janus with what the tests need around it. */
 export class Lab {
 	#sessions = new Set()
 
-	constructor(janus) {
-		this.janus = janus
+	/** Starts the Janus. */
+	async start(options) {
+		this.janus = await startJanus({ config: ROOMS, transports: ['websockets', 'http'], admin: true, ...options })
+		this.started = this.janus.log().length
+		return this
 	}
 
 	async session() {
@@ -128,6 +134,18 @@ export class Lab {
 		assert.equal(handle.joined.id, idOf(handle.key))
 		handle.id = handle.joined.id
 		return handle
+	}
+
+	/** Comes back as that member, on a new connection: its new handle. */
+	back(member, fields = {}) {
+		return this.join(member.joined.room, { key: member.key, ...fields })
+	}
+
+	/** A member that minds its connection itself, not yet in the room. */
+	comer(room, fields) {
+		const member = new Member(this.janus.url, room, fields)
+		this.#sessions.add(member)
+		return member
 	}
 
 	/** Members one after the other; the earlier ones have been told of the later ones. */
@@ -161,6 +179,12 @@ export class Lab {
 		return answer.info
 	}
 
+	/** What Janus has written to its log since it started, save for sessions and handles that come and go. */
+	news() {
+		const lines = this.janus.log().slice(this.started).split('\n')
+		return lines.filter(line => line && !COMINGS_AND_GOINGS.test(line))
+	}
+
 	async count(room) {
 		return (await this.adminAsk({ request: 'listmembers', room })).members.length
 	}
@@ -181,15 +205,16 @@ export class Lab {
 }
 
 /**
- * Starts a Janus before the tests of a `describe`, clears it after each, stops it after the last;
- * it must end by itself and cleanly. Returns a lab whose `janus` is there once the tests run.
+ * Starts a Janus before the tests of a `describe`, clears it after each (or, where members may stay for long, only closes
+ * the sessions), stops it after the last; it must end by itself and cleanly. Returns a lab whose `janus` is there once
+ * the tests run.
  */
-export function useLab(options = {}) {
-	const lab = new Lab(undefined)
+export function useLab({ clears = true, ...options } = {}) {
+	const lab = new Lab()
 	before(async () => {
-		lab.janus = await startJanus({ config: ROOMS, transports: ['websockets', 'http'], admin: true, ...options })
+		await lab.start(options)
 	})
-	afterEach(() => lab.janus && lab.clear())
+	afterEach(() => lab.janus && (clears ? lab.clear() : lab.close()))
 	after(async () => {
 		if (lab.janus) await stopWell(lab.janus)
 	})
@@ -201,16 +226,18 @@ export async function stopWell(janus) {
 	assert.deepEqual(await janus.stop(), { code: 0, signal: null }, `Janus did not end well:\n${janus.log()}`)
 }
 
+/** A Janus of a test's own, which has to stop it. */
+export const startLab = options => new Lab().start(options)
+
 /** A Janus for one test: `use` gets a lab with it. */
-export async function withJanus(config, use) {
-	const janus = await startJanus({ config, transports: ['websockets', 'http'], admin: true })
-	const lab = new Lab(janus)
+export async function withJanus(config, use, options = {}) {
+	const lab = await startLab({ config, ...options })
 	try {
 		await use(lab)
 		await lab.close()
 	} catch (error) {
-		await janus.stop()
+		await lab.janus.stop()
 		throw error
 	}
-	await stopWell(janus)
+	await stopWell(lab.janus)
 }
