@@ -617,8 +617,9 @@ test('coming back is tried again, until it is refused for good', async t => {
 	assert.deepEqual([said('error').map(({ code }) => code), portal.connections], [['room_not_found'], []])
 })
 
-test('the network\'s return ends the wait before the next try', async t => {
-	const page = new EventTarget()
+const returns = [['the network\'s return', 'online', page => page], ['a page that is seen again', 'visibilitychange', page => page.document]]
+for (const [what, type, on] of returns) test(`${what} ends the wait before the next try`, async t => {
+	const page = Object.assign(new EventTarget(), { document: Object.assign(new EventTarget(), { hidden: false }) })
 	const { janus, portal } = await joined(t, { options: { page } })
 	comesBack(janus)
 	t.mock.method(Math, 'random', () => 1)
@@ -627,7 +628,7 @@ test('the network\'s return ends the wait before the next try', async t => {
 	await eventually(() => janus.sockets.length === 2)
 	await wait(5)
 	janus.refuse = false
-	page.dispatchEvent(new Event('online'))
+	on(page).dispatchEvent(new Event(type))
 	await eventually(() => portal.state === 'open')
 	assert.equal(janus.sockets.length, 3)
 })
