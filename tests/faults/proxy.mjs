@@ -35,7 +35,7 @@ class Link {
 	#server
 	#fault
 	#passed = { up: 0, down: 0 }
-	#due = { up: 0, down: 0 }
+	#lanes = { up: [], down: [] }
 	#state = 'passing'
 	#timers = new Set()
 
@@ -58,12 +58,21 @@ class Link {
 		if (this.#state === 'passing') this.#fault = { kind: 'pass' }
 	}
 
-	/** Chunks of one direction never overtake each other. */
+	/** Chunks of one direction never overtake each other, however long each of them takes. */
 	#later(way, act) {
-		const now = performance.now()
-		this.#due[way] = Math.max(this.#due[way], now + (this.#fault.delay?.() ?? 0))
-		if (this.#due[way] <= now) act()
-		else this.#timer(act, this.#due[way] - now)
+		const lane = this.#lanes[way]
+		const delay = this.#fault.delay?.() ?? 0
+		if (delay === 0 && lane.length === 0) return act()
+		lane.push({ act, due: Math.max(performance.now() + delay, lane.at(-1)?.due ?? 0) })
+		if (lane.length === 1) this.#run(lane)
+	}
+
+	#run(lane) {
+		this.#timer(() => {
+			lane[0].act()
+			lane.shift()
+			if (lane.length > 0) this.#run(lane)
+		}, lane[0].due - performance.now())
 	}
 
 	#timer(act, ms) {
