@@ -74,7 +74,7 @@ describe('Members whose connections suffer', () => {
 
 	test('Every kind of fault happened', t => {
 		if (SCHEDULES < 100) return t.skip('too few schedules for that')
-		for (const kind of ['refuse', 'cut', 'tear', 'unanswered', 'swallow', 'recipient_full'])
+		for (const kind of ['refuse', 'cut', 'tear', 'unanswered', 'swallow', 'late', 'recipient_full'])
 			assert.ok(faults[kind] > 0, `${kind} never happened: ${JSON.stringify(faults)}`)
 	})
 

@@ -16,9 +16,11 @@ import { connect, createServer } from 'node:net'
  * - `unanswered`: what the client says after `after` bytes still passes, but nothing that comes back; then both ends are closed.
  * - `swallow`: after `after` bytes on `way` nothing passes any more, in neither direction, and nobody is told. The server's
  *   end is closed `linger` ms after the client's.
+ * - `late`: the same, but what the client said meanwhile reaches the server all the same, before its end is closed: long after
+ *   the client gave this connection up.
  *
  * @typedef {object} Fault
- * @property {'pass' | 'refuse' | 'cut' | 'tear' | 'unanswered' | 'swallow'} kind
+ * @property {'pass' | 'refuse' | 'cut' | 'tear' | 'unanswered' | 'swallow' | 'late'} kind
  * @property {'up' | 'down'} [way] from the client or to it
  * @property {number} [after] bytes
  * @property {boolean} [reset] whether the ends are reset (RST) or closed (FIN)
@@ -28,6 +30,8 @@ import { connect, createServer } from 'node:net'
 
 /** How long `unanswered` waits for an answer that it can keep back. */
 const ANSWER_TIME = 200
+/** How long the server has for what reached it late, before its end is closed too. */
+const LATE_TIME = 100
 
 /** One connection, and its other half to the server. */
 class Link {
@@ -37,6 +41,7 @@ class Link {
 	#passed = { up: 0, down: 0 }
 	#lanes = { up: [], down: [] }
 	#state = 'passing'
+	#kept = []
 	#timers = new Set()
 
 	constructor(client, server, fault, count) {
@@ -84,12 +89,20 @@ class Link {
 	}
 
 	#ended() {
-		if (this.#state === 'swallowing') this.#timer(() => this.#server.destroy(), this.#fault.linger ?? 0)
+		if (this.#state === 'swallowing') this.#timer(() => this.#letLate(), this.#fault.linger ?? 0)
 		else this.#server.destroySoon()
 	}
 
+	#letLate() {
+		for (const chunk of this.#kept.splice(0)) this.#pass('up', chunk)
+		this.#timer(() => this.#server.destroy(), LATE_TIME)
+	}
+
 	#take(way, chunk) {
-		if (this.#state === 'swallowing') return
+		if (this.#state === 'swallowing') {
+			if (way === 'up' && this.#fault.kind === 'late') this.#kept.push(chunk)
+			return
+		}
 		if (this.#state === 'muted') {
 			if (way === 'down') this.cut(this.#fault.reset)
 			else this.#pass(way, chunk)
@@ -106,8 +119,9 @@ class Link {
 		if (kind === 'cut' || kind === 'tear') {
 			this.#pass(way, chunk.subarray(0, kind === 'cut' ? left : Math.ceil(chunk.length / 2)))
 			this.cut(this.#fault.reset)
-		} else if (kind === 'swallow') {
+		} else if (kind === 'swallow' || kind === 'late') {
 			this.#state = 'swallowing'
+			this.#take(way, chunk)
 		} else {
 			this.#state = 'muted'
 			this.#pass(way, chunk)

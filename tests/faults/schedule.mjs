@@ -25,18 +25,22 @@ const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
 const among = (random, list) => list[Math.floor(random() * list.length)]
 const between = (random, low, high) => low + Math.floor(random() * (high - low))
 
-/** What happens to the connections of one member, one after the other. */
-function planOf(random, harm) {
+/** How many of the connections break, and in which way. */
+const HARM = 0.75
+const FAULTS = ['refuse', 'cut', 'cut', 'tear', 'tear', 'unanswered', 'unanswered', 'swallow', 'late']
+
+/** What happens to the connections of one member, one after the other; `lingers` is how long their ends may take. */
+function planOf(random, lingers) {
 	return () => {
-		const kind = random() < harm ? among(random, ['refuse', 'cut', 'cut', 'tear', 'tear', 'unanswered', 'unanswered', 'swallow']) : 'pass'
+		const kind = random() < HARM ? among(random, FAULTS) : 'pass'
 		const slow = random() < 0.3 ? between(random, 2, 60) : 0
 		return {
 			kind,
-			way: kind === 'unanswered' ? 'up' : among(random, ['up', 'down']),
+			way: kind === 'unanswered' || kind === 'late' ? 'up' : among(random, ['up', 'down']),
 			/* Many end while they open; the others later, at any byte. */
 			after: kind === 'pass' ? Infinity : random() < 0.3 ? between(random, 0, 700) : between(random, 700, 12_000),
 			reset: random() < 0.5,
-			linger: among(random, [0, 100, 1000, 4000]),
+			linger: among(random, lingers),
 			...slow && { delay: () => random() * slow },
 		}
 	}
@@ -109,11 +113,13 @@ export class Schedule {
 	}
 
 	async #open() {
+		/* No join may come so late that the membership which it was for is over: it would make another one. */
+		const lingers = this.deaths ? [0, 100, 500] : [0, 100, 1000, 4000]
 		for (let index = 0; index < MEMBERS; index++) {
 			const own = randomness(this.random() * 2 ** 32)
 			const transport = among(own, this.transports)
 			const target = new URL(transport === 'http' ? this.janus.httpUrl : this.janus.url)
-			const proxy = await startProxy({ port: Number(target.port), plan: planOf(own, 0.75), count: this.count })
+			const proxy = await startProxy({ port: Number(target.port), plan: planOf(own, lingers), count: this.count })
 			this.#proxies.push(proxy)
 			target.port = proxy.port
 			const member = new Member({

@@ -340,6 +340,7 @@ describe('The memory of Janus', () => {
 			assert.ok(relayed * payload.length < 1.1 * MIB)
 			assert.ok(told.get('recipient_full') > 0)
 			assert.deepEqual(lab.news(), [])
+			await bob.session.terminate()
 		})
 	})
 
