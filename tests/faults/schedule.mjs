@@ -146,8 +146,8 @@ export class Schedule {
 	/** While their connections break, the members talk, change their names, and some are away for long. */
 	async #suffer() {
 		const end = performance.now() + between(this.random, 1000, 2500)
-		const visit = this.random() < 0.3 && this.#visit()
-		await Promise.all(this.#members.map(async (member, index) => {
+		const visit = this.random() < 0.3 ? this.#visit() : null
+		await Promise.all([...this.#members.map(async (member, index) => {
 			const random = randomness(this.random() * 2 ** 32)
 			const dies = this.deaths && random() < 0.5 ? performance.now() + random() * 1000 : Infinity
 			let slept = false
@@ -161,9 +161,7 @@ export class Schedule {
 					.catch(mayEnd)
 				await sleep(random() * 200)
 			}
-			while (member.pending > 0 && slept && performance.now() < end + 4000) await sleep(50)
-		}))
-		await visit
+		}), visit])
 	}
 
 	/** Somebody comes and goes meanwhile. */
@@ -171,7 +169,8 @@ export class Schedule {
 		const visitor = this.#visitor = new Member({ transport: 'websockets', url: this.janus.url, room: this.room, random: this.random })
 		visitor.start()
 		await sleep(300 + this.random() * 500)
-		if (visitor.isOpen) await visitor.request(() => ({ request: 'leave' })).catch(mayEnd)
+		await this.#until('the visitor to be there', () => visitor.isOpen)
+		await visitor.request(() => ({ request: 'leave' }))
 		visitor.stop()
 	}
 
