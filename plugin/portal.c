@@ -67,10 +67,12 @@ bool portal_next_push(portal_core *core, portal_peer *peer, portal_push *push) {
 		return true;
 	}
 	portal_member *member = peer->member;
-	guint64 n = peer->cursor + 1, version = 0;
+	guint64 version = 0;
 	json_t *events = member == NULL ? NULL : portal_stream_collect(&member->stream, &peer->cursor, &version);
 	if(events == NULL)
 		return false;
+	/* Not the cursor as it was: what was acknowledged meanwhile is skipped. */
+	guint64 n = peer->cursor - json_array_size(events) + 1;
 	*push = (portal_push) { NULL, portal_event_push(member->room, n, version, events) };
 	return true;
 }

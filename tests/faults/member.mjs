@@ -77,7 +77,7 @@ export class Member {
 
 	note(text) {
 		this.notes.push(`${(performance.now() / 1000).toFixed(3)} ${text}`)
-		if (this.notes.length > 60) this.notes.shift()
+		if (this.notes.length > 150) this.notes.shift()
 	}
 
 	#fault(text) {

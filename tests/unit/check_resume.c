@@ -104,6 +104,19 @@ START_TEST(coming_back_works_ten_times_with_nothing_missed_and_with_everything) 
 }
 END_TEST
 
+START_TEST(what_is_acknowledged_before_it_is_pushed_again_does_not_shift_the_numbers) {
+	json_decref(relay(a, 0, 1));
+	json_decref(relay(a, 0, 2));
+	gets(b, "[1,2]");
+	/* It comes back without what is still on its way, gets that, and acknowledges it before anything was pushed again. */
+	back_b(b, ",'attempt':2,'ack':0");
+	json_decref(ask(fake, b, "{'request':'ack','ack':2}"));
+	json_decref(relay(a, 0, 3));
+	json_auto_t *pushes = pushed(fake, b);
+	ck_assert_int_eq(json_integer_value(json_object_get(json_array_get(pushes, 0), "n")), 3);
+}
+END_TEST
+
 START_TEST(a_living_peer_is_replaced_silently_and_told_so) {
 	json_decref(relay(a, 0, 1));
 	gets(b, "[1]");
@@ -542,6 +555,7 @@ Suite *resume_suite(void) {
 	tcase_add_checked_fixture(back, set_up, tear_down);
 	tcase_add_test(back, who_comes_back_gets_what_it_missed_and_the_others_hear_back);
 	tcase_add_test(back, coming_back_works_ten_times_with_nothing_missed_and_with_everything);
+	tcase_add_test(back, what_is_acknowledged_before_it_is_pushed_again_does_not_shift_the_numbers);
 	tcase_add_test(back, a_living_peer_is_replaced_silently_and_told_so);
 	tcase_add_test(back, a_stale_attempt_changes_nothing);
 	tcase_add_test(back, a_lost_reply_is_repaired_by_joining_again);
