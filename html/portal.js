@@ -293,14 +293,21 @@ export class Portal extends Emitter {
 		})
 		if (this.#fresh) return join()
 		try {
-			return await join(this.#stream.got)
+			const reply = await join(this.#stream.got)
+			// One that knows less than was done is not the one that this was: a first `join` that came late has made it.
+			if (reply.seq < this.#stream.done) this.#beginAnew()
+			return reply
 		} catch (error) {
 			if (!GONE.has(error.code)) throw error
-			this.#stream.end(new PortalError('member_gone', 'The membership ended before this was answered'))
-			this.#stream = new Stream()
-			this.#fresh = true
+			this.#beginAnew()
 			return join()
 		}
+	}
+
+	#beginAnew() {
+		this.#stream.end(new PortalError('member_gone', 'The membership ended before this was answered'))
+		this.#stream = new Stream()
+		this.#fresh = true
 	}
 
 	#stoppable(promise, signal) {

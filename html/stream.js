@@ -38,6 +38,8 @@ export class Stream {
 	#n = 0
 	#acked = 0
 	#unackedBytes = 0
+	#asked = false
+	#done = 0
 
 	/**
 	 * The membership has begun.
@@ -47,7 +49,7 @@ export class Stream {
 	 *   to be expected, and the limits, as in the answer to `join`
 	 */
 	start(send, { seq = 0, n, limits }) {
-		this.#seq = seq
+		this.#seq = this.#done = seq
 		this.#n = this.#acked = n
 		this.#limits = { ...LIMITS, ...limits }
 		this.resume(send)
@@ -61,11 +63,15 @@ export class Stream {
 	/** The member is back on another peer, and has said what it got. */
 	resume(send) {
 		this.#send = send
-		this.#acked = this.#n
-		this.#unackedBytes = 0
+		this.#ack()
 		for (const seq of this.#unanswered.keys()) this.#transmit(seq)
 		this.#flush()
 		this.#pump()
+	}
+
+	/** The last number that is known to be done. */
+	get done() {
+		return this.#done
 	}
 
 	/** The last event that was taken. */
@@ -131,6 +137,7 @@ export class Stream {
 		const fresh = events.map((event, index) => ({ number: n + index, event })).filter(({ number }) => number > this.#n)
 		this.#n += fresh.length
 		this.#unackedBytes += size
+		this.#asked ||= fresh.some(({ event }) => event.event === 'ack')
 		return fresh
 	}
 
@@ -138,7 +145,7 @@ export class Stream {
 	acknowledge() {
 		if (!this.#send) return
 		const { ack_every: every, max_backlog: backlog } = this.#limits
-		if (this.#n - this.#acked < every && this.#unackedBytes < backlog / 4) return
+		if (!this.#asked && this.#n - this.#acked < every && this.#unackedBytes < backlog / 4) return
 		this.#send({ request: 'ack', ...this.#ack() }).catch(() => {})
 	}
 
@@ -146,6 +153,7 @@ export class Stream {
 		if (this.#n === this.#acked) return {}
 		this.#acked = this.#n
 		this.#unackedBytes = 0
+		this.#asked = false
 		return { ack: this.#n }
 	}
 
@@ -226,6 +234,7 @@ export class Stream {
 		const request = this.#unanswered.get(seq)
 		if (!request) return
 		this.#unanswered.delete(seq)
+		this.#done = Math.max(this.#done, seq)
 		this.#unansweredBytes -= request.weight
 		tell()
 		this.#pump()

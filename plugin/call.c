@@ -13,6 +13,9 @@
 #define PEER_BYTE_RATE 65536
 #define PEER_BYTE_BURST 524288
 
+/* Milliseconds in which one that reads has long acknowledged. */
+#define BEHIND_WAIT 1000
+
 portal_error portal_call_look(portal_call *call) {
 	const portal_limits *limits = &call->registry->census.limits;
 	if(!json_is_object(call->body))
@@ -42,9 +45,8 @@ const portal_request *portal_call_find(portal_call *call, const portal_request *
 	return NULL;
 }
 
-static gint64 now(const portal_call *call) {
-	const portal_host *host = call->registry->census.host;
-	return host->now(host->context);
+static gint64 now(const portal_registry *registry) {
+	return registry->census.host->now(registry->census.host->context);
 }
 
 portal_error portal_call_spend(portal_call *call, double requests, size_t bytes) {
@@ -52,8 +54,14 @@ portal_error portal_call_spend(portal_call *call, double requests, size_t bytes)
 	if(peer == NULL)
 		return PORTAL_OK;
 	portal_member *member = peer->member;
+	if(portal_registry_is_behind(call->registry, peer) && member != NULL)
+		return portal_fail_for_now(&call->failure, JANUS_PORTAL_ERROR_RATE_LIMITED, BEHIND_WAIT,
+			"Too much was answered that is not read: acknowledge the last event");
+	if(portal_registry_is_behind(call->registry, peer))
+		return portal_fail(&call->failure, JANUS_PORTAL_ERROR_PEER_USED,
+			"This handle, which is in no room, was answered a lot: attach a new one");
 	const portal_limits *limits = &call->registry->census.limits;
-	gint64 at = now(call);
+	gint64 at = now(call->registry);
 	guint wait = member != NULL
 		? portal_bucket_take(&member->requests, requests, (double)limits->rate, (double)limits->burst, at)
 		: portal_bucket_take(&peer->requests, requests, PEER_RATE, PEER_BURST, at);
@@ -66,16 +74,14 @@ portal_error portal_call_spend(portal_call *call, double requests, size_t bytes)
 	return portal_fail_for_now(&call->failure, JANUS_PORTAL_ERROR_RATE_LIMITED, wait, "Too much at once: send it again later");
 }
 
-/* What an answer weighs is known only when it is there. */
-static void charge_answer(portal_call *call, const json_t *answer) {
-	portal_peer *peer = call->peer;
+void portal_call_account(portal_registry *registry, portal_peer *peer, const json_t *answer) {
 	size_t weight = 0;
-	if(peer == NULL || !portal_weigh(answer, PORTAL_DEPTH_CEILING, &weight))
-		return;
+	portal_weigh(answer, PORTAL_DEPTH_CEILING, &weight);
 	if(peer->member != NULL)
-		portal_bucket_charge(&peer->member->bytes, (double)weight, (double)call->registry->census.limits.byte_rate, now(call));
+		portal_bucket_charge(&peer->member->bytes, (double)weight, (double)registry->census.limits.byte_rate, now(registry));
 	else
-		portal_bucket_charge(&peer->bytes, (double)weight, PEER_BYTE_RATE, now(call));
+		portal_bucket_charge(&peer->bytes, (double)weight, PEER_BYTE_RATE, now(registry));
+	portal_registry_answered(registry, peer, weight);
 }
 
 json_t *portal_call_answer(portal_call *call, const portal_request *request) {
@@ -90,13 +96,12 @@ json_t *portal_call_answer(portal_call *call, const portal_request *request) {
 		portal_fail(&call->failure, JANUS_PORTAL_ERROR_UNKNOWN_ERROR, "The reply could not be made");
 	if(reply == NULL)
 		reply = portal_event_error(&call->failure);
-	charge_answer(call, reply);
 	return reply;
 }
 
 portal_error portal_call_spend_on_room(portal_call *call, portal_room *room) {
 	double rate = (double)call->registry->census.limits.room_rate;
-	guint wait = portal_bucket_take(&room->telling, 1, rate, rate, now(call));
+	guint wait = portal_bucket_take(&room->telling, 1, rate, rate, now(call->registry));
 	if(wait == 0)
 		return PORTAL_OK;
 	return portal_fail_for_now(&call->failure, JANUS_PORTAL_ERROR_RATE_LIMITED, wait,

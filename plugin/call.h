@@ -38,6 +38,9 @@ portal_error portal_call_look(portal_call *call);
  * with it; a peer without one has small ones. The Admin API has none. */
 portal_error portal_call_spend(portal_call *call, double requests, size_t bytes);
 
+/*! \brief Counts an answer to what the peer may be given, and to what it has to read: what it weighs is known only now. */
+void portal_call_account(portal_registry *registry, portal_peer *peer, const json_t *answer);
+
 /*! \brief The row that the body asks for, NULL with the failure set if there is none. */
 const portal_request *portal_call_find(portal_call *call, const portal_request *table);
 

@@ -117,6 +117,10 @@ json_t *portal_event_changed(const portal_member *member) {
 	return json_pack("{s:s, s:o}", "event", "changed", "member", member_object(member, NULL));
 }
 
+json_t *portal_event_ask(void) {
+	return json_pack("{s:s}", "event", "ack");
+}
+
 json_t *portal_event_signal(const portal_member *from, const char *type, json_t *payload) {
 	return json_pack("{s:s, s:s, s:s, s:O}", "event", "signal", "from", from->id, "type", type, "payload", payload);
 }
@@ -131,7 +135,7 @@ json_t *portal_event_push(const portal_room *room, guint64 n, guint64 version, j
 }
 
 json_t *portal_event_description(const portal_peer *peer) {
-	json_t *object = json_pack("{s:I}", "requests", (json_int_t)peer->count);
+	json_t *object = json_pack("{s:I, s:I}", "requests", (json_int_t)peer->count, "unread", (json_int_t)peer->unread);
 	const portal_member *member = peer->member;
 	if(member == NULL)
 		return object;

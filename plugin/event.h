@@ -34,6 +34,7 @@ json_t *portal_event_joined(const portal_member *member, bool to_polite);
 json_t *portal_event_of(const char *event, const portal_member *member);
 json_t *portal_event_left(const portal_member *member, const char *reason);
 json_t *portal_event_changed(const portal_member *member);
+json_t *portal_event_ask(void);
 /*! \param payload borrowed */
 json_t *portal_event_signal(const portal_member *from, const char *type, json_t *payload);
 

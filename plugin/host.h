@@ -21,6 +21,8 @@ typedef struct portal_host {
 	/*! \brief There is something for the peer of this session: portal_next_push() will give it.
 	 * Cheap and idempotent; the host pulls later, outside of the call that it is in. */
 	void (*wake)(void *context, void *session);
+	/*! \brief The peer of this session is to be ended: portal_detach() is called for it some time later. */
+	void (*end)(void *context, void *session);
 	/*! \brief Microseconds of a clock that only goes forward. */
 	gint64 (*now)(void *context);
 	/*! \brief Fills a buffer with bytes fit for keys. Does not fail. */

@@ -98,6 +98,7 @@ typedef struct portal_session {
 	gint references;
 	session_state state;
 	bool woken;        /* while it was being pushed to */
+	bool ending;       /* the core wants its end; a flusher tells Janus */
 } portal_session;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -135,6 +136,12 @@ static void host_wake(void *context, void *data) {
 	pthread_cond_signal(&some_ready);
 }
 
+static void host_end(void *context, void *data) {
+	portal_session *ended = data;
+	ended->ending = true;
+	host_wake(context, ended);
+}
+
 static gint64 host_now(void *context) {
 	(void)context;
 	return g_get_monotonic_time(); /* not Janus's clock, which counts from its start in some versions only */
@@ -169,7 +176,8 @@ static void host_log(void *context, portal_log_level level, const char *line) {
 	}
 }
 
-static const portal_host host = { .wake = host_wake, .now = host_now, .random = host_random, .log = host_log };
+static const portal_host host = { .wake = host_wake, .end = host_end, .now = host_now, .random = host_random,
+	.log = host_log };
 
 /* Flushers */
 
@@ -190,8 +198,12 @@ static void push_once(portal_session *session) {
 	portal_push push;
 	pthread_mutex_lock(&lock);
 	session->woken = false;
-	bool pushed = session->peer != NULL && portal_next_push(core, session->peer, &push);
+	bool ending = session->ending && session->peer != NULL;
+	session->ending = false;
+	bool pushed = !ending && session->peer != NULL && portal_next_push(core, session->peer, &push);
 	pthread_mutex_unlock(&lock);
+	if(ending)
+		gateway->end_session(session->handle); /* only notes it: Janus calls destroy_session later */
 	if(pushed) {
 		/* A result of 0 would not mean that it arrived, and an error only that the handle is on its way out. */
 		gateway->push_event(session->handle, &janus_portal_plugin, push.transaction, push.message, NULL);

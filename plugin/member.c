@@ -105,8 +105,11 @@ bool portal_member_takes(portal_member *member, size_t weight) {
 
 portal_error portal_member_acknowledge(portal_member *member, guint64 ack, portal_failure *failure) {
 	guint64 before = member->stream.acked;
-	if(portal_stream_acknowledge(&member->stream, ack, failure) == PORTAL_OK && member->stream.acked > before)
+	if(portal_stream_acknowledge(&member->stream, ack, failure) == PORTAL_OK && member->stream.acked > before) {
 		take_out(&member->census->full, &member->in_full); /* it is slow, but it reads */
+		if(member->peer != NULL)
+			portal_peer_reads(member->peer);
+	}
 	return failure->error;
 }
 

@@ -35,6 +35,17 @@ void portal_peer_close(portal_peer *peer, json_t *notice) {
 	portal_peer_answer(peer, NULL, notice);
 }
 
+void portal_peer_reads(portal_peer *peer) {
+	peer->unread = 0;
+	peer->asked = false;
+}
+
+void portal_peer_end(portal_peer *peer) {
+	if(!peer->ended)
+		peer->host->end(peer->host->context, peer->session);
+	peer->ended = true;
+}
+
 void portal_peer_wake(portal_peer *peer) {
 	peer->host->wake(peer->host->context, peer->session);
 }

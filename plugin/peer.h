@@ -22,6 +22,9 @@ struct portal_peer {
 	GQueue answers;        /*!< of portal_push *: late answers and notices, which go out before events */
 	portal_bucket requests, bytes; /*!< its rates while it has no member */
 	guint64 cursor;        /*!< the last event that was pushed here */
+	size_t unread;         /*!< weight of what it was given since it last showed that it reads */
+	bool asked;            /*!< to acknowledge, since then */
+	bool ended;            /*!< the host was told to end it */
 	guint64 count;         /*!< of requests that came, for describe */
 };
 
@@ -36,6 +39,12 @@ void portal_peer_answer(portal_peer *peer, const char *transaction, json_t *answ
 /*! \brief Tells the peer, and not a member, that its membership here is over. What else was queued for it is dropped.
  * \param notice stolen */
 void portal_peer_close(portal_peer *peer, json_t *notice);
+
+/*! \brief Its client has shown that it reads: it acknowledged something new. */
+void portal_peer_reads(portal_peer *peer);
+
+/*! \brief Has the host end it, once. */
+void portal_peer_end(portal_peer *peer);
 
 /*! \brief Tells the host that there is something to push. */
 void portal_peer_wake(portal_peer *peer);

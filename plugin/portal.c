@@ -59,7 +59,6 @@ void portal_tick(portal_core *core) {
 }
 
 bool portal_next_push(portal_core *core, portal_peer *peer, portal_push *push) {
-	(void)core;
 	portal_push *answer = g_queue_pop_head(&peer->answers);
 	if(answer != NULL) {
 		*push = *answer;
@@ -68,11 +67,13 @@ bool portal_next_push(portal_core *core, portal_peer *peer, portal_push *push) {
 	}
 	portal_member *member = peer->member;
 	guint64 version = 0;
-	json_t *events = member == NULL ? NULL : portal_stream_collect(&member->stream, &peer->cursor, &version);
+	size_t weight = 0;
+	json_t *events = member == NULL ? NULL : portal_stream_collect(&member->stream, &peer->cursor, &version, &weight);
 	if(events == NULL)
 		return false;
 	/* Not the cursor as it was: what was acknowledged meanwhile is skipped. */
 	guint64 n = peer->cursor - json_array_size(events) + 1;
+	portal_registry_gave(&core->registry, peer, weight);
 	*push = (portal_push) { NULL, portal_event_push(member->room, n, version, events) };
 	return true;
 }

@@ -92,6 +92,35 @@ void portal_registry_settle(portal_registry *registry) {
 		end(registry, member, "too_slow");
 }
 
+/* What Janus wraps each message in: its own fields, indented, and a place in a queue. */
+#define ENVELOPE 256
+
+/* What may be unread on a peer without anybody's wondering: a backlog, but room for some large answers in any case. */
+static size_t unread_allowed(const portal_registry *registry) {
+	return MAX((size_t)registry->census.limits.max_backlog, 1024 * 1024);
+}
+
+bool portal_registry_is_behind(const portal_registry *registry, const portal_peer *peer) {
+	return peer->unread > 2 * unread_allowed(registry);
+}
+
+void portal_registry_gave(portal_registry *registry, portal_peer *peer, size_t weight) {
+	peer->unread += weight + ENVELOPE;
+	if(peer->unread <= 4 * unread_allowed(registry) || peer->ended)
+		return;
+	portal_registry_log(registry, PORTAL_LOG_VERBOSE, "A handle is ended that does not read%s%s",
+		peer->member == NULL ? "" : ", of ", peer->member == NULL ? "" : peer->member->id);
+	portal_peer_end(peer);
+}
+
+void portal_registry_answered(portal_registry *registry, portal_peer *peer, size_t weight) {
+	portal_registry_gave(registry, peer, weight);
+	if(peer->member == NULL || peer->asked || peer->unread <= unread_allowed(registry) / 4)
+		return;
+	peer->asked = true;
+	portal_room_ask(peer->member->room, peer->member);
+}
+
 void portal_registry_log(const portal_registry *registry, portal_log_level level, const char *format, ...) {
 	char line[512];
 	va_list arguments;

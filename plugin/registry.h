@@ -36,6 +36,17 @@ void portal_registry_enter(portal_registry *registry, portal_member *member);
 /*! \brief Ends a membership; the member is freed and the others hear why. \param reason static */
 void portal_registry_leave(portal_registry *registry, portal_member *member, const char *reason);
 
+/*! \brief A peer was given something to read: Janus queues it, without any bound, until the client takes it. Who does not show
+ * that it reads, by acknowledging or by using a new handle, whose number it cannot know otherwise, is asked to, then refused
+ * (portal_registry_is_behind), then ended; a member is away then, and loses nothing by it. */
+void portal_registry_gave(portal_registry *registry, portal_peer *peer, size_t weight);
+
+/*! \brief The same of an answer. Events need no asking: there is a rule for when they are acknowledged. */
+void portal_registry_answered(portal_registry *registry, portal_peer *peer, size_t weight);
+
+/*! \brief Whether a peer has so much to read that it is not to be given more. */
+bool portal_registry_is_behind(const portal_registry *registry, const portal_peer *peer);
+
 /*! \brief One line for the operator's log. */
 void portal_registry_log(const portal_registry *registry, portal_log_level level, const char *format, ...)
 	G_GNUC_PRINTF(3, 4);

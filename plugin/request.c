@@ -133,21 +133,22 @@ static void let_waiting_follow(portal_registry *registry, portal_peer *peer) {
 		portal_call call = { .registry = registry, .peer = peer, .body = waiting->body, .weight = waiting->weight,
 			.failure = waiting->refused };
 		const portal_request *request = waiting->body == NULL ? NULL : portal_call_find(&call, requests);
-		portal_peer_answer(peer, waiting->transaction, take_turn(&call, request));
+		json_t *answer = take_turn(&call, request);
+		portal_call_account(registry, peer, answer);
+		portal_peer_answer(peer, waiting->transaction, answer);
 		portal_waiting_free(waiting);
 	}
 }
 
-/* A number that was done gets its answer again; that counts, since an answer may be large. */
+/* A number that was done gets its answer again; that costs as the first time. */
 static json_t *answer_again(portal_call *call, guint64 seq) {
-	json_auto_t *answer = portal_stream_answer_again(&call->peer->member->stream, seq);
-	size_t weight = 0;
-	if(answer == NULL)
-		portal_fail(&call->failure, JANUS_PORTAL_ERROR_ANSWER_GONE,
-			"seq: this number was done, and its answer is no longer kept");
-	else if(portal_weigh(answer, PORTAL_DEPTH_CEILING, &weight))
-		portal_call_spend(call, 1, call->weight + weight);
-	return call->failure.error == PORTAL_OK ? json_incref(answer) : portal_event_error(&call->failure);
+	if(portal_call_spend(call, 1, call->weight) != PORTAL_OK)
+		return portal_event_error(&call->failure);
+	json_t *answer = portal_stream_answer_again(&call->peer->member->stream, seq);
+	if(answer != NULL)
+		return answer;
+	portal_fail(&call->failure, JANUS_PORTAL_ERROR_ANSWER_GONE, "seq: this number was done, and its answer is no longer kept");
+	return portal_event_error(&call->failure);
 }
 
 static json_t *hold(portal_call *call, guint64 seq, const char *transaction, json_t *body) {
@@ -170,12 +171,9 @@ static json_t *put_in_order(portal_call *call, const portal_request *request, gu
 		json_t *body) {
 	portal_stream *stream = &call->peer->member->stream;
 	json_int_t window = call->registry->census.limits.window;
-	json_t *answer;
 	switch(portal_stream_judge(stream, seq, (guint64)window)) {
 	case PORTAL_TURN_NOW:
-		answer = take_turn(call, request);
-		let_waiting_follow(call->registry, call->peer);
-		return answer;
+		return take_turn(call, request);
 	case PORTAL_TURN_LATER:
 		return hold(call, seq, transaction, body);
 	case PORTAL_TURN_DONE:
@@ -189,7 +187,7 @@ static json_t *put_in_order(portal_call *call, const portal_request *request, gu
 	return portal_event_error(&call->failure);
 }
 
-json_t *portal_request_handle(portal_registry *registry, portal_peer *peer, const char *transaction, json_t *body) {
+static json_t *judge(portal_registry *registry, portal_peer *peer, const char *transaction, json_t *body) {
 	portal_call call = { .registry = registry, .peer = peer, .body = body };
 	peer->count++;
 	portal_call_look(&call);
@@ -212,4 +210,12 @@ json_t *portal_request_handle(portal_registry *registry, portal_peer *peer, cons
 	if(seq != 0)
 		return put_in_order(&call, request, seq, transaction, body);
 	return portal_call_answer(&call, request);
+}
+
+json_t *portal_request_handle(portal_registry *registry, portal_peer *peer, const char *transaction, json_t *body) {
+	json_t *reply = judge(registry, peer, transaction, body);
+	if(reply != NULL)
+		portal_call_account(registry, peer, reply);
+	let_waiting_follow(registry, peer);
+	return reply;
 }

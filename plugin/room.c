@@ -99,3 +99,8 @@ void portal_room_changed(portal_room *room, const portal_member *member) {
 	json_auto_t *event = portal_event_changed(member);
 	tell_others(room, member, event);
 }
+
+void portal_room_ask(portal_room *room, portal_member *member) {
+	json_auto_t *event = portal_event_ask();
+	portal_member_tell(member, event, weight_of(event), room->version);
+}

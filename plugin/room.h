@@ -42,4 +42,7 @@ void portal_room_back(portal_room *room, const portal_member *member);
 /*! \brief Tells the others what a member looks like now. */
 void portal_room_changed(portal_room *room, const portal_member *member);
 
+/*! \brief Asks a member to acknowledge what it has; nobody else hears of it. */
+void portal_room_ask(portal_room *room, portal_member *member);
+
 #endif

@@ -132,15 +132,15 @@ void portal_stream_append(portal_stream *stream, json_t *event, size_t weight, g
 	*stream->all_backlogs += weight;
 }
 
-json_t *portal_stream_collect(portal_stream *stream, guint64 *cursor, guint64 *version) {
+json_t *portal_stream_collect(portal_stream *stream, guint64 *cursor, guint64 *version, size_t *weight) {
 	json_t *events = NULL;
-	size_t weight = 0;
+	*weight = 0;
 	*cursor = MAX(*cursor, stream->acked);
 	for(int count = 0; *cursor < stream->last && count < PUSH_MAX_ENTRIES; count++) {
 		const portal_entry *entry = place_of(stream, *cursor + 1);
-		weight += entry->weight;
-		if(events != NULL && weight > PUSH_MAX_WEIGHT)
+		if(events != NULL && *weight + entry->weight > PUSH_MAX_WEIGHT)
 			break;
+		*weight += entry->weight;
 		if(events == NULL)
 			events = json_array();
 		json_array_append(events, entry->event);

@@ -94,8 +94,9 @@ void portal_stream_append(portal_stream *stream, json_t *event, size_t weight, g
 /*! \brief Takes the events after number `cursor`, in order: at most 64, or 64 KiB of them, whichever is less.
  * \param[in,out] cursor the last number that the peer was given; moved on
  * \param[out] version of the room after the last of them
+ * \param[out] weight of them together
  * @returns a new array, NULL if there is none after `cursor` */
-json_t *portal_stream_collect(portal_stream *stream, guint64 *cursor, guint64 *version);
+json_t *portal_stream_collect(portal_stream *stream, guint64 *cursor, guint64 *version, size_t *weight);
 
 /*! \brief The client has everything up to `ack`, so that need not be kept. Refused if it is above what was pushed. */
 portal_error portal_stream_acknowledge(portal_stream *stream, guint64 ack, portal_failure *failure);

@@ -587,6 +587,34 @@ test('a membership that is gone begins anew under the same key; connections that
 	assert.deepEqual([portal.members.map(({ id }) => id), said('close').map(({ id }) => id)], [['ada', 'carol'], ['bob']])
 })
 
+test('a membership that knows less than was done is another one, so everything begins anew', async t => {
+	const { janus, portal } = await joined(t)
+	const rejoined = []
+	portal.on('rejoined', info => rejoined.push(info))
+	await portal.send('one')
+	await portal.send('two')
+	comesBack(janus, () => 1)
+	janus.handlers.sync = () => ({ portal: 'success', room: 'home', version: 9, n: 0, members: [ada] })
+	janus.sockets[0].drop()
+	await eventually(() => portal.state === 'resuming')
+	await eventually(() => portal.state === 'open')
+	assert.deepEqual([rejoined.length, portal.members.map(({ id }) => id)], [1, ['ada']])
+	await portal.send('three')
+	assert.equal(janus.asked('relay').at(-1).seq, 2)
+})
+
+test('events are acknowledged at once when the server asks for it', async t => {
+	const { janus } = await joined(t)
+	janus.push(1, { event: 'signal', from: 'ada', type: 'hello', payload: 1 })
+	await wait(5)
+	assert.deepEqual(janus.asked('ack'), [])
+	janus.push(2, { event: 'ack' })
+	await eventually(() => janus.asked('ack').length === 1)
+	janus.push(3, { event: 'signal', from: 'ada', type: 'hello', payload: 2 })
+	await wait(5)
+	assert.deepEqual(janus.asked('ack').map(({ ack }) => ack), [2])
+})
+
 test('a first join whose answer was lost is repaired by joining again, and the roster is asked for', async t => {
 	const janus = Object.assign(new FakeJanus(), { members: [ada] })
 	const { portal } = makePortal(janus)

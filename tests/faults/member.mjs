@@ -48,6 +48,7 @@ export class Member {
 	#inFlight = 0
 	#acked = 0
 	#unacked = 0
+	#asked = false
 	#transactions = 0
 	#failures = 0
 	#limits
@@ -305,10 +306,11 @@ export class Member {
 	#append(entry) {
 		this.n++
 		this.#unacked += weightOf(entry)
+		this.#asked ||= entry.event === 'ack'
 		this.note(`${this.n} ${entry.event} ${entry.id ?? entry.member?.id ?? `${entry.from} ${JSON.stringify(entry.payload).slice(0, 70)}`}`)
 		if (entry.event === 'signal') this.onSignal(entry)
-		else if (this.#unsure) this.#unsure.push({ n: this.n, entry })
-		else if (this.n > this.#rosterN) this.#change(entry)
+		else if (this.#unsure && entry.event !== 'ack') this.#unsure.push({ n: this.n, entry })
+		else if (this.n > this.#rosterN && entry.event !== 'ack') this.#change(entry)
 	}
 
 	/** The whole roster: events up to its number change nothing in it. */
@@ -333,13 +335,14 @@ export class Member {
 
 	#acknowledge(peer) {
 		const { ack_every: every, max_backlog: backlog } = this.#limits
-		if (this.n - this.#acked >= every || this.#unacked >= backlog / 4) this.#ask(peer, { request: 'ack', ...this.#ack() }, () => {})
+		if (this.#asked || this.n - this.#acked >= every || this.#unacked >= backlog / 4) this.#ask(peer, { request: 'ack', ...this.#ack() }, () => {})
 	}
 
 	#ack() {
 		if (this.n === this.#acked) return {}
 		this.#acked = this.n
 		this.#unacked = 0
+		this.#asked = false
 		return { ack: this.n }
 	}
 

@@ -267,7 +267,8 @@ export class Handle {
 			this.#unacked += weightOf(entry)
 		}
 		const { ack_every: every, max_backlog: backlog } = this.#limits
-		if (!this.acknowledges || (this.n - this.#acked < every && this.#unacked < backlog / 4)) return
+		const asked = data.events.some(({ event }) => event === 'ack')
+		if (!this.acknowledges || (!asked && this.n - this.#acked < every && this.#unacked < backlog / 4)) return
 		this.#acked = this.n
 		this.#unacked = 0
 		this.send({ request: 'ack', ack: this.n })

@@ -149,7 +149,7 @@ export class Member {
 			if (n + index <= this.n) this.counts.repeated++
 			else this.#append(entry)
 		}
-		this.#acknowledge(connection)
+		this.#acknowledge(connection, events.some(({ event }) => event === 'ack'))
 	}
 
 	#append(entry) {
@@ -162,9 +162,9 @@ export class Member {
 		this.#waiting = this.#waiting.filter(({ look, resolve }) => !look() || resolve())
 	}
 
-	#acknowledge({ handle }) {
+	#acknowledge({ handle }, asked) {
 		const { ack_every: every, max_backlog: backlog } = this.#limits
-		if (!this.acknowledges || (this.n - this.#acked < every && this.#unacked < backlog / 4)) return
+		if (!this.acknowledges || (!asked && this.n - this.#acked < every && this.#unacked < backlog / 4)) return
 		handle.send({ request: 'ack', ...this.#ack() })
 	}
 

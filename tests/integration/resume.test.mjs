@@ -472,10 +472,10 @@ describe('Taking up a session by Janus’s claim', () => {
 })
 
 describe('Whoever does not come back', () => {
-	const { lab, newRoom } = useRooms({ resume_timeout: 1 })
+	const { lab, newRoom } = useRooms({ resume_timeout: 2 })
 
 	test('is told in the answer to join how long it may be away', async () => {
-		assert.equal((await lab.join(newRoom())).joined.resume_timeout, 1)
+		assert.equal((await lab.join(newRoom())).joined.resume_timeout, 2)
 	})
 
 	test('is away first and then left, for the reason timeout, after resume_timeout', async () => {
@@ -484,7 +484,7 @@ describe('Whoever does not come back', () => {
 		const away = await ada.entry('away'), begun = performance.now()
 		const left = await ada.entry('left'), took = performance.now() - begun
 		assert.deepEqual([away.id, left.id, left.reason], [bob.id, bob.id, 'timeout'])
-		assert.ok(took > 900 && took < 5000, `after ${took} ms`)
+		assert.ok(took > 1900 && took < 8000, `after ${took} ms`)
 		assert.deepEqual((await ada.ask({ request: 'sync' })).members, [])
 		assert.equal(await lab.count(ada.joined.room), 1)
 		const peer = await lab.peer()
@@ -501,11 +501,11 @@ describe('Whoever does not come back', () => {
 		for (let round = 1; round <= 4; round++) {
 			await member.session.terminate()
 			await ada.entry('away')
-			await sleep(500)
+			await sleep(800)
 			member = await lab.back(member, { ack: 0 })
 			await ada.entry('back')
 		}
-		await sleep(1500)
+		await sleep(2500)
 		assert.equal((await member.ask({ request: 'sync' })).members.length, 1)
 		assert.ok(!story(ada).includes('left timeout'))
 	})

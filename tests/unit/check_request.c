@@ -429,9 +429,9 @@ START_TEST(describe_tells_counters_but_no_secrets) {
 	join(fake, "a1", 'b');
 	json_decref(numbered(a, 1));
 	json_decref(numbered(a, 3));
-	ck_json(portal_describe(fake->core, a), "{'requests':3,'room':'a1','id':'7HxJTfbSp-o2Zo1lbmuJee','n':1,'pushed':0,'acked':0,"
+	ck_json(portal_describe(fake->core, a), "{'requests':3,'unread':1574,'room':'a1','id':'7HxJTfbSp-o2Zo1lbmuJee','n':1,'pushed':0,'acked':0,"
 		"'queued':1,'backlog':197,'seq':1,'waiting':1,'signals_in':1,'signals_out':0}");
-	ck_json(portal_describe(fake->core, new_peer()), "{'requests':0}");
+	ck_json(portal_describe(fake->core, new_peer()), "{'requests':0,'unread':0}");
 }
 END_TEST
 

@@ -549,6 +549,115 @@ START_TEST(what_is_told_to_a_whole_room_has_a_rate_but_leaving_never) {
 }
 END_TEST
 
+/* reading */
+
+/* Has a peer ask for large answers until one is refused. Returns how many it got. */
+static int read_nothing(portal_peer *peer, const char *request, const char *code) {
+	for(int count = 0; count < 100000; count++) {
+		json_auto_t *reply = ask(fake, peer, request);
+		const char *refused = json_string_value(json_object_get(reply, "code"));
+		if(refused != NULL) {
+			ck_assert_str_eq(refused, code);
+			return count;
+		}
+	}
+	ck_abort_msg("it was never refused");
+}
+
+static void set_up_to_read(void) {
+	fake_host_free(fake);
+	set_up_with("'room_rate':100000,'rate':100000000,'burst':100000000,'byte_rate':1000000000,'byte_burst':1000000000");
+	g_autofree char *about = g_strnfill(3000, 'x');
+	g_autofree char *request = g_strdup_printf("{'request':'configure','metadata':{'about':'%s'}}", about);
+	json_decref(ask(fake, b, request));
+	json_decref(events(fake, a));
+	json_decref(ask(fake, a, "{'request':'ack','ack':2}"));
+}
+
+START_TEST(who_is_answered_much_is_asked_to_acknowledge_and_goes_on) {
+	set_up_to_read();
+	guint64 n = 2;
+	for(int i = 0; i < 1000; i++) {
+		json_auto_t *reply = ask(fake, a, "{'request':'sync'}");
+		ck_assert_str_eq(json_string_value(json_object_get(reply, "portal")), "success");
+		json_auto_t *got = events(fake, a);
+		if(json_array_size(got) == 0)
+			continue;
+		ck_json(json_incref(got), "[{'event':'ack'}]");
+		g_autofree char *ack = g_strdup_printf("{'request':'ack','ack':%" G_GUINT64_FORMAT "}", ++n);
+		ck_ask(fake, a, ack, "{'portal':'success'}");
+	}
+	ck_assert_uint_ge(n, 2 + 1000 * 3000 / 300000);
+	ck_assert_uint_eq(fake->ended, 0);
+}
+END_TEST
+
+START_TEST(who_does_not_acknowledge_what_it_was_answered_is_refused_and_goes_on_after_an_ack) {
+	set_up_to_read();
+	int count = read_nothing(a, "{'request':'sync'}", "rate_limited");
+	ck_assert_int_ge(count * 4000, 2 * 1024 * 1024);
+	ck_assert_int_le(count * 3000, 2 * 1024 * 1024);
+	json_auto_t *got = events(fake, a);
+	ck_json(json_incref(got), "[{'event':'ack'}]"); /* asked once */
+	ck_refused(fake, a, "{'request':'relay','seq':1,'signals':[]}", "rate_limited", "acknowledge");
+	ck_assert_uint_eq(fake->ended, 0);
+	ck_ask(fake, a, "{'request':'relay','seq':1,'signals':[],'ack':3}", "{'portal':'success','relayed':0}");
+}
+END_TEST
+
+START_TEST(who_goes_on_and_reads_nothing_is_ended_and_misses_nothing_when_it_comes_back) {
+	set_up_to_read();
+	for(int i = 0; i < 100000 && fake->ended == 0; i++)
+		json_decref(ask(fake, b, "{'request':'sync'}"));
+	ck_assert_uint_eq(fake->ended, 1);
+	for(int i = 0; i < 100; i++)
+		json_decref(ask(fake, b, "{'request':'sync'}"));
+	ck_assert_uint_eq(fake->ended, 1);
+	portal_detach(fake->core, b);
+	json_decref(relay(a, 1, 7));
+	b = new_peer();
+	back_b(b, ",'ack':0");
+	gets(b, "['ack',7]");
+}
+END_TEST
+
+START_TEST(a_push_that_comes_again_and_again_is_to_be_read_too) {
+	set_up_to_read();
+	for(int i = 0; i < 200; i++) {
+		g_autofree char *text = g_strnfill(3000, 'y');
+		g_autofree char *request = g_strdup_printf("{'request':'relay','signals':[{'type':'x','payload':'%s'}]}", text);
+		json_decref(ask(fake, a, request));
+	}
+	for(int joins = 0; joins < 4; joins++) {
+		json_auto_t *got = events(fake, b);
+		ck_assert_uint_ge(json_array_size(got), 200);
+		if(joins < 3)
+			back_b(b, "");
+	}
+	refused_b(b, "", "rate_limited");
+	back_b(b, ",'ack':1");
+}
+END_TEST
+
+START_TEST(a_handle_in_no_room_is_answered_so_much_and_then_has_to_be_another) {
+	set_up_to_read();
+	portal_peer *visitor = new_peer();
+	int count = 0;
+	while(fake->ended == 0 && count < 100000) {
+		json_auto_t *reply = ask(fake, visitor, "{'request':'list'}");
+		const char *code = json_string_value(json_object_get(reply, "code"));
+		if(g_strcmp0(code, "rate_limited") == 0)
+			pass(fake, json_integer_value(json_object_get(reply, "retry_after")));
+		else if(code != NULL)
+			ck_assert_str_eq(code, "peer_used");
+		count++;
+	}
+	ck_assert_uint_eq(fake->ended, 1);
+	ck_refused(fake, visitor, "{'request':'join','room':'home'}", "peer_used", "attach a new one");
+	json_decref(ask(fake, new_peer(), "{'request':'list'}"));
+}
+END_TEST
+
 Suite *resume_suite(void) {
 	Suite *suite = suite_create("resume");
 	TCase *back = tcase_create("back");
@@ -590,5 +699,13 @@ Suite *resume_suite(void) {
 	tcase_add_test(rates, a_peer_without_membership_has_a_small_bucket);
 	tcase_add_test(rates, what_is_told_to_a_whole_room_has_a_rate_but_leaving_never);
 	suite_add_tcase(suite, rates);
+	TCase *reading = tcase_create("reading");
+	tcase_add_checked_fixture(reading, set_up, tear_down);
+	tcase_add_test(reading, who_is_answered_much_is_asked_to_acknowledge_and_goes_on);
+	tcase_add_test(reading, who_does_not_acknowledge_what_it_was_answered_is_refused_and_goes_on_after_an_ack);
+	tcase_add_test(reading, who_goes_on_and_reads_nothing_is_ended_and_misses_nothing_when_it_comes_back);
+	tcase_add_test(reading, a_push_that_comes_again_and_again_is_to_be_read_too);
+	tcase_add_test(reading, a_handle_in_no_room_is_answered_so_much_and_then_has_to_be_another);
+	suite_add_tcase(suite, reading);
 	return suite;
 }

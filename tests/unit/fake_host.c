@@ -11,6 +11,11 @@ static void fake_wake(void *context, void *session) {
 	((fake_host *)context)->woken++;
 }
 
+static void fake_end(void *context, void *session) {
+	(void)session;
+	((fake_host *)context)->ended++;
+}
+
 static gint64 fake_now(void *context) {
 	return ((fake_host *)context)->now;
 }
@@ -38,7 +43,7 @@ fake_host *fake_host_new(const char *config) {
 	fake_host *fake = g_new0(fake_host, 1);
 	fake->now = 1000000;
 	fake->log = g_ptr_array_new_with_free_func(g_free);
-	fake->host = (portal_host) { fake, fake_wake, fake_now, fake_random, fake_log };
+	fake->host = (portal_host) { fake, fake_wake, fake_end, fake_now, fake_random, fake_log };
 	json_auto_t *json = json_of(config);
 	portal_config_error error = { 0 };
 	g_autoptr(portal_config) wanted = portal_config_new(json, &error);

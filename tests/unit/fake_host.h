@@ -9,7 +9,7 @@
 typedef struct fake_host {
 	portal_host host;
 	portal_core *core;
-	unsigned woken;
+	unsigned woken, ended;
 	gint64 now; /* microseconds; stands still unless a test moves it */
 	unsigned char next_random;
 	GPtrArray *log; /* of char * "level: line" */
