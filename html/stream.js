@@ -39,7 +39,7 @@ export class Stream {
 	#acked = 0
 	#unackedBytes = 0
 	#asked = false
-	#done = 0
+	#latest = 0
 
 	/**
 	 * The membership has begun.
@@ -49,7 +49,7 @@ export class Stream {
 	 *   to be expected, and the limits, as in the answer to `join`
 	 */
 	start(send, { seq = 0, n, limits }) {
-		this.#seq = this.#done = seq
+		this.#seq = this.#latest = seq
 		this.#n = this.#acked = n
 		this.#limits = { ...LIMITS, ...limits }
 		this.resume(send)
@@ -71,7 +71,7 @@ export class Stream {
 
 	/** The last number that is known to be done. */
 	get done() {
-		return this.#done
+		return this.#latest
 	}
 
 	/** The last event that was taken. */
@@ -234,7 +234,7 @@ export class Stream {
 		const request = this.#unanswered.get(seq)
 		if (!request) return
 		this.#unanswered.delete(seq)
-		this.#done = Math.max(this.#done, seq)
+		this.#latest = Math.max(this.#latest, seq)
 		this.#unansweredBytes -= request.weight
 		tell()
 		this.#pump()

@@ -443,8 +443,10 @@ describe('Exactly once and in order', () => {
 			for (const { counts, closed } of members) {
 				assert.equal(closed, null, `seed ${seed}`)
 				assert.ok(counts.resumed >= DROPS, `seed ${seed}`)
-				assert.ok(counts.missed > 0 && counts.unanswered > 0, `seed ${seed}: nothing was on its way at any drop`)
 			}
+			/* Of the two together: which of them has something under way when it is dropped is the machine's doing. */
+			const all = name => members.reduce((sum, { counts }) => sum + counts[name], 0)
+			assert.ok(all('missed') > 0 && all('unanswered') > 0, `seed ${seed}: nothing was on its way at any drop`)
 		})
 })
 
