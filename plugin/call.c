@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "event.h"
+#include "manage.h"
 
 /* What a peer without membership may do: look round, and join. Requests and bytes, a second and at once. */
 #define PEER_RATE 20
@@ -29,24 +30,53 @@ portal_error portal_call_look(portal_call *call) {
 	return call->failure.error;
 }
 
-const portal_request *portal_call_find(portal_call *call, const portal_request *table) {
+static const portal_request *find_in(const portal_request *table, const char *name) {
+	for(const portal_request *request = table; request != NULL && request->name != NULL; request++) {
+		if(strcmp(request->name, name) == 0)
+			return request;
+	}
+	return NULL;
+}
+
+const portal_request *portal_call_find(portal_call *call, const portal_request *other) {
 	const json_t *name = portal_field_get(call->body, "request");
 	if(name == NULL)
 		portal_fail(&call->failure, JANUS_PORTAL_ERROR_MISSING_FIELD, "request: is missing");
 	else if(!json_is_string(name))
 		portal_fail(&call->failure, JANUS_PORTAL_ERROR_INVALID_FIELD, "request: should be a string");
 	else {
-		for(const portal_request *request = table; request->name != NULL; request++) {
-			if(strcmp(request->name, json_string_value(name)) == 0)
-				return request;
+		const portal_request *request = find_in(other, json_string_value(name));
+		if(request == NULL)
+			request = find_in(portal_manage_requests, json_string_value(name));
+		if(request != NULL) {
+			call->name = request->name;
+			call->watched = request->watched;
+			return request;
 		}
 		portal_fail(&call->failure, JANUS_PORTAL_ERROR_UNKNOWN_REQUEST, "request: there is no %.40s", json_string_value(name));
 	}
 	return NULL;
 }
 
-static gint64 now(const portal_registry *registry) {
-	return registry->census.host->now(registry->census.host->context);
+const portal_limits *portal_call_limits(const portal_call *call) {
+	const portal_room *room = call->peer != NULL && call->peer->member != NULL ? call->peer->member->room : NULL;
+	const char *name = portal_field_string(call->body, "room");
+	if(room == NULL && name != NULL)
+		room = portal_registry_find(call->registry, name);
+	return room != NULL ? &room->options->limits : &call->registry->census.limits;
+}
+
+json_t *portal_call_refusal(portal_call *call) {
+	portal_peer *peer = call->peer;
+	const char *name = portal_field_string(call->body, "room");
+	portal_room *room = name == NULL ? NULL : portal_registry_find(call->registry, name);
+	portal_stats *stats = peer != NULL && peer->member != NULL ? &peer->member->stats
+		: room != NULL ? &room->stats : &call->registry->stats;
+	portal_stats_refusal(stats, call->failure.error);
+	if(call->watched)
+		portal_registry_notify_refusal(call->registry, peer == NULL ? NULL : peer->session, call->name,
+			room == NULL ? NULL : room->name, call->failure.error);
+	return portal_event_error(&call->failure);
 }
 
 portal_error portal_call_spend(portal_call *call, double requests, size_t bytes) {
@@ -60,8 +90,8 @@ portal_error portal_call_spend(portal_call *call, double requests, size_t bytes)
 	if(portal_registry_is_behind(call->registry, peer))
 		return portal_fail(&call->failure, JANUS_PORTAL_ERROR_PEER_USED,
 			"This handle, which is in no room, was answered a lot: attach a new one");
-	const portal_limits *limits = &call->registry->census.limits;
-	gint64 at = now(call->registry);
+	const portal_limits *limits = portal_call_limits(call);
+	gint64 at = portal_registry_now(call->registry);
 	guint wait = member != NULL
 		? portal_bucket_take(&member->requests, requests, (double)limits->rate, (double)limits->burst, at)
 		: portal_bucket_take(&peer->requests, requests, PEER_RATE, PEER_BURST, at);
@@ -78,16 +108,16 @@ void portal_call_account(portal_registry *registry, portal_peer *peer, const jso
 	size_t weight = 0;
 	portal_weigh(answer, PORTAL_DEPTH_CEILING, &weight);
 	if(peer->member != NULL)
-		portal_bucket_charge(&peer->member->bytes, (double)weight, (double)registry->census.limits.byte_rate, now(registry));
+		portal_bucket_charge(&peer->member->bytes, (double)weight, (double)peer->member->room->options->limits.byte_rate, portal_registry_now(registry));
 	else
-		portal_bucket_charge(&peer->bytes, (double)weight, PEER_BYTE_RATE, now(registry));
+		portal_bucket_charge(&peer->bytes, (double)weight, PEER_BYTE_RATE, portal_registry_now(registry));
 	portal_registry_answered(registry, peer, weight);
 }
 
 json_t *portal_call_answer(portal_call *call, const portal_request *request) {
 	json_t *reply = NULL;
 	if(call->failure.error == PORTAL_OK && request->fields != NULL)
-		portal_fields_check(request->fields, call->body, &call->registry->census.limits, &call->failure);
+		portal_fields_check(request->fields, call->body, portal_call_limits(call), &call->failure);
 	if(call->failure.error == PORTAL_OK)
 		portal_call_spend(call, request->cost != NULL ? request->cost(call) : 1, call->weight);
 	if(call->failure.error == PORTAL_OK)
@@ -95,13 +125,13 @@ json_t *portal_call_answer(portal_call *call, const portal_request *request) {
 	if(reply == NULL && call->failure.error == PORTAL_OK)
 		portal_fail(&call->failure, JANUS_PORTAL_ERROR_UNKNOWN_ERROR, "The reply could not be made");
 	if(reply == NULL)
-		reply = portal_event_error(&call->failure);
+		reply = portal_call_refusal(call);
 	return reply;
 }
 
 portal_error portal_call_spend_on_room(portal_call *call, portal_room *room) {
-	double rate = (double)call->registry->census.limits.room_rate;
-	guint wait = portal_bucket_take(&room->telling, 1, rate, rate, now(call->registry));
+	double rate = (double)room->options->limits.room_rate;
+	guint wait = portal_bucket_take(&room->telling, 1, rate, rate, portal_registry_now(call->registry));
 	if(wait == 0)
 		return PORTAL_OK;
 	return portal_fail_for_now(&call->failure, JANUS_PORTAL_ERROR_RATE_LIMITED, wait,

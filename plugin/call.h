@@ -14,6 +14,9 @@ struct portal_call {
 	portal_peer *peer;       /*!< NULL for the Admin API */
 	const json_t *body;
 	size_t weight;           /*!< of the body */
+	const char *name;        /*!< of the request, if there is one of that name; static */
+	bool watched;            /*!< whether those who watch the server are told if it is refused */
+	guint delay;             /*!< milliseconds that a refusal is kept back */
 	portal_failure failure;  /*!< why there is no reply */
 };
 
@@ -28,6 +31,7 @@ typedef struct portal_request {
 	portal_handler handler;
 	double (*cost)(const portal_call *call); /*!< requests that it counts for; NULL: one */
 	bool members_only;
+	bool watched;               /*!< event handlers are told of refusals */
 	bool numbered;              /*!< takes a `seq`, and then waits for its turn */
 } portal_request;
 
@@ -41,8 +45,15 @@ portal_error portal_call_spend(portal_call *call, double requests, size_t bytes)
 /*! \brief Counts an answer to what the peer may be given, and to what it has to read: what it weighs is known only now. */
 void portal_call_account(portal_registry *registry, portal_peer *peer, const json_t *answer);
 
-/*! \brief The row that the body asks for, NULL with the failure set if there is none. */
-const portal_request *portal_call_find(portal_call *call, const portal_request *table);
+/*! \brief The row that the body asks for, in the table of management or in another one, NULL with the failure set if there is
+ * none. \param other NULL if there is no other */
+const portal_request *portal_call_find(portal_call *call, const portal_request *other);
+
+/*! \brief The limits that hold for the caller: those of its room, or of the one that it asks for; else the server's. */
+const portal_limits *portal_call_limits(const portal_call *call);
+
+/*! \brief The reply that says why the call failed. Counts it, and tells those who watch. Owned by the caller. */
+json_t *portal_call_refusal(portal_call *call);
 
 /*! \brief The same for what is told to a whole room: its rate is its own, so that many together cannot flood it either. */
 portal_error portal_call_spend_on_room(portal_call *call, portal_room *room);

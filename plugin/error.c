@@ -25,6 +25,23 @@ portal_error portal_fail_for_now(portal_failure *failure, portal_error error, gu
 	return error;
 }
 
+static const portal_error all[] = {
+#define PORTAL_ERROR_VALUE(name, number, code) JANUS_PORTAL_ERROR_##name,
+	PORTAL_ERRORS(PORTAL_ERROR_VALUE)
+#undef PORTAL_ERROR_VALUE
+};
+
+portal_error portal_error_at(guint index) {
+	return all[index];
+}
+
+guint portal_error_index(portal_error error) {
+	guint index = 0;
+	while(index < PORTAL_ERROR_COUNT - 1 && all[index] != error)
+		index++;
+	return index;
+}
+
 const char *portal_error_code(portal_error error) {
 	switch(error) {
 #define PORTAL_ERROR_CASE(name, number, code) \

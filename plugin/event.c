@@ -48,19 +48,21 @@ static json_t *others_of(const portal_member *member) {
 	return list;
 }
 
-json_t *portal_event_joined_reply(const portal_registry *registry, const portal_member *member, const char *key) {
-	return json_pack("{s:s, s:b, s:i, s:s, s:s, s:s*, s:I, s:I, s:o, s:O, s:i}", "portal", "success", "resumed", 0,
-		"protocol", PORTAL_PROTOCOL, "room", member->room->name, "id", member->id, "key", key,
-		"version", (json_int_t)member->room->version, "n", (json_int_t)member->stream.last,
-		"members", others_of(member), "limits", registry->limits_json,
-		"resume_timeout", (int)registry->census.limits.resume_timeout);
+json_t *portal_event_joined_reply(const portal_member *member, const char *key, json_t *ice_servers) {
+	const portal_room *room = member->room;
+	return json_pack("{s:s, s:b, s:i, s:s, s:s, s:s*, s:I, s:I, s:o, s:s*, s:O*, s:O, s:I, s:o*}", "portal", "success", "resumed", 0,
+		"protocol", PORTAL_PROTOCOL, "room", room->name, "id", member->id, "key", key,
+		"version", (json_int_t)room->version, "n", (json_int_t)member->stream.last, "members", others_of(member),
+		"description", room->options->description, "metadata", room->options->metadata, "limits", room->limits_json,
+		"resume_timeout", room->options->limits.resume_timeout, "ice_servers", ice_servers);
 }
 
-json_t *portal_event_resumed_reply(const portal_registry *registry, const portal_member *member) {
+json_t *portal_event_resumed_reply(const portal_member *member, json_t *ice_servers) {
 	const portal_stream *stream = &member->stream;
-	return json_pack("{s:s, s:b, s:s, s:s, s:I, s:I, s:I, s:I, s:O}", "portal", "success", "resumed", 1,
+	return json_pack("{s:s, s:b, s:s, s:s, s:I, s:I, s:I, s:I, s:O, s:o*}", "portal", "success", "resumed", 1,
 		"room", member->room->name, "id", member->id, "seq", (json_int_t)stream->done, "ack", (json_int_t)stream->acked,
-		"version", (json_int_t)member->room->version, "n", (json_int_t)stream->last, "limits", registry->limits_json);
+		"version", (json_int_t)member->room->version, "n", (json_int_t)stream->last, "limits", member->room->limits_json,
+		"ice_servers", ice_servers);
 }
 
 json_t *portal_event_roster(const portal_member *member) {
@@ -90,9 +92,81 @@ json_t *portal_event_page(const char *name, json_t *list, const char *next) {
 }
 
 json_t *portal_event_room_entry(const portal_room *room) {
-	return json_pack("{s:s, s:s*, s:i, s:I, s:b, s:b}", "room", room->name, "description", room->description,
-		"num_members", (int)portal_room_count(room), "max_members", room->max_members,
-		"pin_required", room->pin != NULL, "locked", room->locked);
+	const portal_room_options *options = room->options;
+	json_t *entry = json_pack("{s:s, s:s*, s:O*, s:i, s:I, s:b, s:b}", "room", room->name, "description", options->description,
+		"metadata", options->metadata, "num_members", (int)portal_room_count(room), "max_members", options->limits.max_members,
+		"pin_required", options->pin != NULL, "locked", options->locked);
+	if(options->is_private)
+		json_object_set_new(entry, "is_private", json_true());
+	return entry;
+}
+
+json_t *portal_event_managed(const char *room, bool permanent) {
+	return json_pack("{s:s, s:s, s:b}", "portal", "success", "room", room, "permanent", permanent);
+}
+
+/* The tokens themselves are secrets of those who have them, and not even kept. */
+json_t *portal_event_allowed(const portal_room *room) {
+	const GHashTable *allowed = room->options->allowed;
+	return json_pack("{s:s, s:s, s:b, s:i}", "portal", "success", "room", room->name, "enabled", allowed != NULL,
+		"num_allowed", allowed == NULL ? 0 : (int)g_hash_table_size((GHashTable *)allowed));
+}
+
+static json_t *stats_object(const portal_stats *stats) {
+	json_t *refusals = json_object();
+	for(guint i = 0; i < PORTAL_ERROR_COUNT; i++) {
+		if(stats->refusals[i] > 0)
+			json_object_set_new(refusals, portal_error_code(portal_error_at(i)), json_integer((json_int_t)stats->refusals[i]));
+	}
+	json_t *buckets = json_array();
+	guint64 count = 0;
+	double bound = 0.0001;
+	for(int i = 0; i < PORTAL_LATENCIES; i++, bound *= 10) {
+		count += stats->latencies[i];
+		/* Written in decimal and read again, so that nobody sees 0.0010000000000000002. */
+		g_autofree char *text = g_strdup_printf("%.4f", bound);
+		json_array_append_new(buckets, json_pack("{s:f, s:I}", "le", g_ascii_strtod(text, NULL), "count", (json_int_t)count));
+	}
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:{s:I, s:f, s:o}}", "requests", (json_int_t)stats->requests,
+		"signals", (json_int_t)stats->signals, "deliveries", (json_int_t)stats->deliveries, "bytes", (json_int_t)stats->bytes,
+		"joins", (json_int_t)stats->joins, "resumes", (json_int_t)stats->resumes, "replays", (json_int_t)stats->replays,
+		"refusals", refusals, "latency", "count", (json_int_t)stats->events, "sum", (double)stats->latency / G_USEC_PER_SEC,
+		"buckets", buckets);
+}
+
+static void add_room(json_t *reply, const portal_room *room) {
+	int away = 0, slow = 0;
+	json_int_t backlog = 0;
+	for(GTreeNode *node = g_tree_node_first(room->members); node != NULL; node = g_tree_node_next(node)) {
+		const portal_member *member = g_tree_node_value(node);
+		away += member->peer == NULL;
+		slow += member->in_full != NULL;
+		backlog += (json_int_t)member->stream.backlog;
+	}
+	json_t *now = json_pack("{s:s, s:i, s:i, s:i, s:I}", "room", room->name, "members", (int)portal_room_count(room), "away", away,
+		"slow", slow, "backlog", backlog);
+	json_object_update(reply, now);
+	json_decref(now);
+}
+
+static void add_server(json_t *reply, const portal_registry *registry) {
+	const portal_census *census = &registry->census;
+	json_t *now = json_pack("{s:f, s:i, s:i, s:i, s:i, s:I}",
+		"uptime", (double)(portal_registry_now(registry) - registry->started) / G_USEC_PER_SEC,
+		"rooms", g_tree_nnodes(registry->rooms), "members", (int)census->members, "away", g_sequence_get_length(census->away),
+		"slow", g_sequence_get_length(census->full), "backlog", (json_int_t)census->backlogs);
+	json_object_update(reply, now);
+	json_decref(now);
+}
+
+json_t *portal_event_stats(const portal_registry *registry, const portal_room *room) {
+	json_t *reply = stats_object(room == NULL ? &registry->stats : &room->stats);
+	json_object_set_new(reply, "portal", json_string("success"));
+	if(room == NULL)
+		add_server(reply, registry);
+	else
+		add_room(reply, room);
+	return reply;
 }
 
 json_t *portal_event_member_entry(const portal_member *member) {
@@ -121,6 +195,17 @@ json_t *portal_event_ask(void) {
 	return json_pack("{s:s}", "event", "ack");
 }
 
+json_t *portal_event_room(const portal_room *room) {
+	const portal_room_options *options = room->options;
+	return json_pack("{s:s, s:s*, s:O*, s:I, s:b, s:b}", "event", "room", "description", options->description,
+		"metadata", options->metadata, "max_members", options->limits.max_members, "pin_required", options->pin != NULL,
+		"locked", options->locked);
+}
+
+json_t *portal_event_ice(json_t *ice_servers) {
+	return json_pack("{s:s, s:o}", "event", "ice", "ice_servers", ice_servers);
+}
+
 json_t *portal_event_signal(const portal_member *from, const char *type, json_t *payload) {
 	return json_pack("{s:s, s:s, s:s, s:O}", "event", "signal", "from", from->id, "type", type, "payload", payload);
 }
@@ -140,13 +225,15 @@ json_t *portal_event_description(const portal_peer *peer) {
 	if(member == NULL)
 		return object;
 	const portal_stream *stream = &member->stream;
-	json_t *more = json_pack("{s:s, s:s, s:O*, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:I, s:I}", "room", member->room->name,
+	json_t *more = json_pack("{s:s, s:s, s:O*, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i}", "room", member->room->name,
 		"id", member->id, "display", member->display, "n", (json_int_t)stream->last, "pushed", (json_int_t)peer->cursor,
 		"acked", (json_int_t)stream->acked, "queued", (json_int_t)(stream->last - peer->cursor), "backlog", (json_int_t)stream->backlog,
-		"seq", (json_int_t)stream->done,
-		"waiting", stream->waiting == NULL ? 0 : (int)g_hash_table_size(stream->waiting),
-		"signals_in", (json_int_t)member->signals_in, "signals_out", (json_int_t)member->signals_out);
+		"seq", (json_int_t)stream->done, "received", (json_int_t)member->received,
+		"waiting", stream->waiting == NULL ? 0 : (int)g_hash_table_size(stream->waiting));
+	json_t *counted = stats_object(&member->stats);
 	json_object_update_missing(object, more);
+	json_object_update_missing(object, counted);
 	json_decref(more);
+	json_decref(counted);
 	return object;
 }

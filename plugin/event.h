@@ -16,8 +16,9 @@ json_t *portal_event_pong(json_t *ping); /* ping borrowed, may be NULL */
 json_t *portal_event_exists(const char *room, bool exists);
 json_t *portal_event_version(const portal_room *room);
 /*! \param key the one that the server made, NULL if the client brought its own */
-json_t *portal_event_joined_reply(const portal_registry *registry, const portal_member *member, const char *key);
-json_t *portal_event_resumed_reply(const portal_registry *registry, const portal_member *member);
+/*! \param ice_servers stolen, NULL if there are none */
+json_t *portal_event_joined_reply(const portal_member *member, const char *key, json_t *ice_servers);
+json_t *portal_event_resumed_reply(const portal_member *member, json_t *ice_servers);
 json_t *portal_event_roster(const portal_member *member);
 /*! \param failed stolen; left out when empty */
 json_t *portal_event_relayed(json_int_t relayed, json_t *failed);
@@ -26,6 +27,10 @@ json_t *portal_event_signal_failed(size_t index, json_t *to, const portal_failur
 /*! \param name "list" or "members" \param list stolen \param next where the next page begins, NULL on the last */
 json_t *portal_event_page(const char *name, json_t *list, const char *next);
 json_t *portal_event_room_entry(const portal_room *room);
+json_t *portal_event_managed(const char *room, bool permanent);
+json_t *portal_event_allowed(const portal_room *room);
+/*! \param room whose they are, NULL for those of the server */
+json_t *portal_event_stats(const portal_registry *registry, const portal_room *room);
 json_t *portal_event_member_entry(const portal_member *member);
 
 /* Entries of a push */
@@ -35,6 +40,9 @@ json_t *portal_event_of(const char *event, const portal_member *member);
 json_t *portal_event_left(const portal_member *member, const char *reason);
 json_t *portal_event_changed(const portal_member *member);
 json_t *portal_event_ask(void);
+json_t *portal_event_room(const portal_room *room);
+/*! \param ice_servers stolen */
+json_t *portal_event_ice(json_t *ice_servers);
 /*! \param payload borrowed */
 json_t *portal_event_signal(const portal_member *from, const char *type, json_t *payload);
 

@@ -111,6 +111,8 @@ static const char *type_name(portal_type type) {
 		return "a string";
 	case PORTAL_TYPE_INTEGER:
 		return "an integer";
+	case PORTAL_TYPE_BOOLEAN:
+		return "true or false";
 	case PORTAL_TYPE_OBJECT:
 		return "an object";
 	case PORTAL_TYPE_ARRAY:
@@ -127,6 +129,8 @@ static bool has_type(const portal_field *field, const json_t *value) {
 		return json_is_string(value);
 	case PORTAL_TYPE_INTEGER:
 		return json_is_integer(value);
+	case PORTAL_TYPE_BOOLEAN:
+		return json_is_boolean(value);
 	case PORTAL_TYPE_OBJECT:
 		return json_is_object(value);
 	case PORTAL_TYPE_ARRAY:

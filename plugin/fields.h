@@ -18,6 +18,7 @@ typedef enum portal_type {
 	PORTAL_TYPE_STRING,  /*!< min..max bytes */
 	PORTAL_TYPE_NAME,    /*!< the same, only [A-Za-z0-9_-] */
 	PORTAL_TYPE_INTEGER, /*!< min..max */
+	PORTAL_TYPE_BOOLEAN,
 	PORTAL_TYPE_OBJECT,  /*!< weight at most max */
 	PORTAL_TYPE_ARRAY,   /*!< min..max elements */
 } portal_type;

@@ -7,6 +7,8 @@
 #define PORTAL_HOST_H
 
 #include <glib.h>
+#include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef enum portal_log_level {
@@ -25,10 +27,17 @@ typedef struct portal_host {
 	void (*end)(void *context, void *session);
 	/*! \brief Microseconds of a clock that only goes forward. */
 	gint64 (*now)(void *context);
+	/*! \brief Seconds since 1970 (UTC), for what others compare with their own clocks. */
+	gint64 (*time)(void *context);
 	/*! \brief Fills a buffer with bytes fit for keys. Does not fail. */
 	void (*random)(void *context, void *buffer, size_t length);
 	/*! \brief Writes one line, without newline, to the operator's log. */
 	void (*log)(void *context, portal_log_level level, const char *line);
+	/*! \brief Tells those who watch the server what happened; may be NULL if nobody does.
+	 * \param session whose doing it was, NULL if nobody's \param event stolen; holds ids and counts, never payloads or secrets */
+	void (*notify)(void *context, void *session, json_t *event);
+	/*! \brief Whether a token was signed for this by whoever holds the host's own secret. False whenever in doubt. */
+	bool (*is_signed)(void *context, const char *token, const char *descriptor);
 } portal_host;
 
 #endif

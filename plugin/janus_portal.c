@@ -31,6 +31,7 @@
 
 #include "config_jcfg.h"
 #include "portal.h"
+#include "state_file.h"
 
 #define JANUS_PORTAL_VERSION PORTAL_VERSION_NUMBER
 #define JANUS_PORTAL_VERSION_STRING PACKAGE_VERSION
@@ -110,6 +111,9 @@ static GQueue ready = G_QUEUE_INIT;
 static bool stopping;
 static pthread_t threads[FLUSHERS + 1]; /* the flushers, and the ticker */
 static int threads_running;
+static pthread_mutex_t saving = PTHREAD_MUTEX_INITIALIZER; /* round writing the state; `lock` is not taken inside */
+static char *state_path;       /* set while nothing else runs */
+static guint64 saved_generation; /* guarded by `saving` */
 static pthread_cond_t time_to_stop; /* of the monotonic clock: a wall clock that jumps back must not stop time in the core */
 
 /* Gives up one reference; the last one gives Janus's handle back. Not under the lock: what that sets off in Janus is none of
@@ -176,8 +180,27 @@ static void host_log(void *context, portal_log_level level, const char *line) {
 	}
 }
 
-static const portal_host host = { .wake = host_wake, .end = host_end, .now = host_now, .random = host_random,
-	.log = host_log };
+static gint64 host_time(void *context) {
+	(void)context;
+	return g_get_real_time() / G_USEC_PER_SEC;
+}
+
+/* Under the lock, so that what watches sees things in the order in which they happened; Janus only queues it. */
+static void host_notify(void *context, void *data, json_t *event) {
+	(void)context;
+	const portal_session *session = data;
+	gateway->notify_event(&janus_portal_plugin, session == NULL ? NULL : session->handle, event);
+}
+
+/* Without a secret Janus says that every token is good, so that is asked first; it looks at no NULL. */
+static bool host_is_signed(void *context, const char *token, const char *descriptor) {
+	(void)context;
+	return gateway->auth_is_signed() && token != NULL
+		&& gateway->auth_signature_contains(&janus_portal_plugin, token, descriptor);
+}
+
+static portal_host host = { .wake = host_wake, .end = host_end, .now = host_now, .time = host_time,
+	.random = host_random, .log = host_log, .is_signed = host_is_signed };
 
 /* Flushers */
 
@@ -275,6 +298,35 @@ janus_plugin *create(void) {
 	return &janus_portal_plugin;
 }
 
+/* Writes what a call has made permanent; the reply says if that failed. Not under the lock: a disk may be slow. */
+static void save(portal_snapshot *snapshot, json_t *reply) {
+	g_autofree char *error = NULL;
+	pthread_mutex_lock(&saving);
+	/* A later one may have been written while this one waited: then that one holds all that is in here. */
+	bool written = snapshot->generation <= saved_generation || portal_state_write(state_path, snapshot->state, &error);
+	if(written)
+		saved_generation = MAX(saved_generation, snapshot->generation);
+	pthread_mutex_unlock(&saving);
+	portal_snapshot_clear(snapshot);
+	if(written)
+		return;
+	JANUS_LOG(LOG_WARN, "[%s] Rooms could not be made permanent: %s\n", JANUS_PORTAL_PACKAGE, error);
+	portal_reply_not_saved(reply);
+}
+
+/* Reads the rooms that were made permanent into the core. */
+static bool restore(portal_core *into, char **error) {
+	json_t *state = NULL;
+	g_autofree char *why = NULL;
+	bool restored = portal_state_read(state_path, &state, error);
+	if(restored && state != NULL && !portal_restore(into, state, &why)) {
+		*error = g_strdup_printf("%s: %s", state_path, why);
+		restored = false;
+	}
+	json_decref(state);
+	return restored;
+}
+
 static int janus_portal_init(janus_callbacks *callback, const char *config_path) {
 	if(callback == NULL || config_path == NULL)
 		return -1;
@@ -287,19 +339,37 @@ static int janus_portal_init(janus_callbacks *callback, const char *config_path)
 		return -1;
 	}
 	gateway = callback;
+	host.notify = NULL; /* until all rooms of old are there, which is no news */
+	g_free(state_path);
+	state_path = config->state_file != NULL ? g_strdup(config->state_file)
+		: g_strdup_printf("%s/%s.state.json", config_path, JANUS_PORTAL_PACKAGE);
+	saved_generation = 0;
+	portal_core *made = portal_new(&host, config);
+	if(!restore(made, &error)) {
+		JANUS_LOG(LOG_ERR, "[%s] %s\n", JANUS_PORTAL_PACKAGE, error);
+		JANUS_LOG(LOG_ERR, "[%s] Not started: bring back a copy of that file, or move it away to start without the rooms that were "
+			"made permanent\n", JANUS_PORTAL_PACKAGE);
+		portal_free(made);
+		return -1;
+	}
 	/* The last thing that can fail, since Janus unloads the library of an init() that did, threads or not. */
 	if(!start_threads()) {
 		JANUS_LOG(LOG_ERR, "[%s] Not started: no thread can be made\n", JANUS_PORTAL_PACKAGE);
+		portal_free(made);
 		return -1;
 	}
+	guint rooms = portal_count_rooms(made);
 	pthread_mutex_lock(&lock);
+	host.notify = config->events && gateway->events_is_enabled() ? host_notify : NULL;
 	sessions = g_hash_table_new(NULL, NULL);
-	core = portal_new(&host, config);
+	core = made;
 	pthread_mutex_unlock(&lock);
-	if(config->rooms->len == 0)
+	if(rooms == 0)
 		JANUS_LOG(LOG_WARN, "[%s] There are no rooms: %s lists none\n", JANUS_PORTAL_PACKAGE, path);
+	if(!config->events && gateway->events_is_enabled())
+		JANUS_LOG(LOG_WARN, "[%s] Event handlers are not told of rooms: general.events is off\n", JANUS_PORTAL_PACKAGE);
 	JANUS_LOG(LOG_INFO, "[%s] %s %s started, %u room(s)\n", JANUS_PORTAL_PACKAGE, JANUS_PORTAL_NAME,
-		JANUS_PORTAL_VERSION_STRING, config->rooms->len);
+		JANUS_PORTAL_VERSION_STRING, rooms);
 	return 0;
 }
 
@@ -369,6 +439,8 @@ static void janus_portal_create_session(janus_plugin_session *handle, int *error
 /* The reply to a message, NULL if it comes later; *is_gone if there is nobody to reply to. */
 static json_t *reply_to(janus_plugin_session *handle, const char *transaction, json_t *message, bool *is_gone) {
 	json_t *reply = NULL;
+	portal_snapshot snapshot;
+	bool unsaved = false;
 	pthread_mutex_lock(&lock);
 	portal_session *sender = core == NULL ? NULL : g_hash_table_lookup(sessions, handle);
 	*is_gone = sender == NULL;
@@ -376,8 +448,11 @@ static json_t *reply_to(janus_plugin_session *handle, const char *transaction, j
 		if(sender->peer == NULL)
 			sender->peer = portal_attach(core, sender);
 		reply = portal_handle(core, sender->peer, transaction, message);
+		unsaved = portal_snapshot_take(core, &snapshot);
 	}
 	pthread_mutex_unlock(&lock);
+	if(unsaved)
+		save(&snapshot, reply);
 	return reply;
 }
 
@@ -412,10 +487,16 @@ static struct janus_plugin_result *janus_portal_handle_message(janus_plugin_sess
 
 static json_t *janus_portal_handle_admin_message(json_t *message) {
 	json_t *reply = NULL;
+	portal_snapshot snapshot;
+	bool unsaved = false;
 	pthread_mutex_lock(&lock);
-	if(core != NULL)
+	if(core != NULL) {
 		reply = portal_admin(core, message);
+		unsaved = portal_snapshot_take(core, &snapshot);
+	}
 	pthread_mutex_unlock(&lock);
+	if(unsaved)
+		save(&snapshot, reply);
 	return reply;
 }
 

@@ -4,15 +4,15 @@
 #include "join.h"
 
 #include "event.h"
+#include "guard.h"
 #include "key.h"
-
-#define PIN_MAX 256
 
 const portal_field portal_join_fields[] = {
 	{ .name = "room", .type = PORTAL_TYPE_NAME, .min = 1, .max = PORTAL_ROOM_MAX }, /* required: room_not_set says so */
 	{ .name = "display", .type = PORTAL_TYPE_STRING, .limit = PORTAL_LIMIT(max_display) },
 	{ .name = "metadata", .type = PORTAL_TYPE_OBJECT, .limit = PORTAL_LIMIT(max_metadata) },
-	{ .name = "pin", .type = PORTAL_TYPE_STRING, .max = PIN_MAX },
+	{ .name = "pin", .type = PORTAL_TYPE_STRING, .max = PORTAL_SECRET_MAX },
+	{ .name = "token", .type = PORTAL_TYPE_STRING, .max = PORTAL_TOKEN_MAX },
 	{ .name = "key", .type = PORTAL_TYPE_NAME, .min = PORTAL_KEY_MIN, .max = PORTAL_KEY_MAX },
 	{ .name = "attempt", .type = PORTAL_TYPE_INTEGER, .min = 1, .max = G_MAXINT64 },
 	{ .name = "ack", .type = PORTAL_TYPE_INTEGER, .min = 0, .max = G_MAXINT64 },
@@ -25,15 +25,12 @@ static guint64 attempt_of(const portal_call *call) {
 }
 
 /* Whether this peer, with what it says, may enter this room at all. */
-static portal_error check_entry(portal_call *call, const portal_room *room) {
-	const char *pin = portal_field_string(call->body, "pin");
-	if(room->pin != NULL && pin == NULL)
-		return portal_fail(&call->failure, JANUS_PORTAL_ERROR_WRONG_PIN, "pin: is missing, and this room has one");
-	if(room->pin != NULL && !portal_secrets_equal(room->pin, pin))
-		return portal_fail(&call->failure, JANUS_PORTAL_ERROR_WRONG_PIN, "pin: is wrong");
-	if(room->locked)
+static portal_error check_entry(portal_call *call, portal_room *room) {
+	if(portal_guard_entry(call, room) != PORTAL_OK)
+		return call->failure.error;
+	if(room->options->locked)
 		return portal_fail(&call->failure, JANUS_PORTAL_ERROR_ROOM_LOCKED, "The room takes no new members");
-	if(portal_room_count(room) >= (guint)room->max_members)
+	if(portal_room_count(room) >= (guint)room->options->limits.max_members)
 		return portal_fail(&call->failure, JANUS_PORTAL_ERROR_ROOM_FULL, "The room is full");
 	if(call->registry->census.members >= (guint)call->registry->census.limits.max_total_members)
 		return portal_fail(&call->failure, JANUS_PORTAL_ERROR_SERVER_FULL, "The server has all the members that it may have");
@@ -42,9 +39,9 @@ static portal_error check_entry(portal_call *call, const portal_room *room) {
 
 /* What is pushed again counts as the member's, on whichever peer it comes back. */
 static portal_error spend_on_replay(portal_call *call, portal_member *member, size_t weight) {
-	const portal_census *census = &call->registry->census;
-	guint wait = portal_bucket_take(&member->bytes, (double)weight, (double)census->limits.byte_rate,
-		(double)census->limits.byte_burst, census->host->now(census->host->context));
+	const portal_limits *limits = &member->room->options->limits;
+	guint wait = portal_bucket_take(&member->bytes, (double)weight, (double)limits->byte_rate, (double)limits->byte_burst,
+		portal_registry_now(call->registry));
 	if(wait == 0)
 		return PORTAL_OK;
 	return portal_fail_for_now(&call->failure, JANUS_PORTAL_ERROR_RATE_LIMITED, wait,
@@ -62,7 +59,7 @@ static json_t *enter(portal_call *call, portal_room *room, const char *id, const
 		portal_field_get(call->body, "display"), portal_field_get(call->body, "metadata"));
 	member->attempt = attempt_of(call);
 	portal_registry_enter(call->registry, member);
-	return portal_event_joined_reply(call->registry, member, made_key);
+	return portal_event_joined_reply(member, made_key, portal_registry_ice_servers(call->registry, member));
 }
 
 /* Whether a member may come back as this try says, which acknowledges what it has. */
@@ -89,19 +86,32 @@ static json_t *come_back(portal_call *call, portal_member *member) {
 		return NULL;
 	member->attempt = MAX(member->attempt, attempt_of(call));
 	portal_registry_back(call->registry, member, call->peer);
-	return portal_event_resumed_reply(call->registry, member);
+	return portal_event_resumed_reply(member, portal_registry_ice_servers(call->registry, member));
+}
+
+/* Who was thrown out does not come back, be the room still there or not. */
+static portal_error check_past(portal_call *call, const char *id) {
+	const char *room = portal_field_string(call->body, "room");
+	portal_error error = room == NULL ? PORTAL_OK
+		: portal_ended_find(&call->registry->ended, room, id, portal_registry_now(call->registry));
+	if(error == PORTAL_OK)
+		return PORTAL_OK;
+	return portal_fail(&call->failure, error, error == JANUS_PORTAL_ERROR_KICKED ? "This member was removed from the room"
+		: "The room was destroyed");
 }
 
 /* Joins, or takes up the membership that lives under the same key: on this peer, or from whichever peer has it. */
 json_t *portal_join(portal_call *call) {
-	portal_room *room = portal_call_room(call);
-	if(room == NULL)
-		return NULL;
 	const char *key = portal_field_string(call->body, "key");
 	char made[PORTAL_MADE_KEY_LENGTH + 1], id[PORTAL_ID_LENGTH + 1];
 	if(key == NULL)
 		portal_key_make(call->registry->census.host, made);
 	portal_id_of_key(key != NULL ? key : made, id);
+	if(check_past(call, id) != PORTAL_OK)
+		return NULL;
+	portal_room *room = portal_call_room(call);
+	if(room == NULL)
+		return NULL;
 	portal_member *member = portal_room_find(room, id);
 	if(call->peer->member != NULL && call->peer->member != member) {
 		portal_fail(&call->failure, JANUS_PORTAL_ERROR_ALREADY_JOINED, "This handle is in a room already: attach another one");

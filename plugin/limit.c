@@ -10,13 +10,17 @@ static void refill(portal_bucket *bucket, double rate, gint64 now) {
 	bucket->at = now;
 }
 
-guint portal_bucket_take(portal_bucket *bucket, double cost, double rate, double burst, gint64 now) {
+guint portal_bucket_wait(portal_bucket *bucket, double cost, double rate, double burst, gint64 now) {
 	refill(bucket, rate, now);
 	double missing = bucket->spent + MIN(cost, burst) - burst;
-	if(missing > 0.0)
-		return (guint)MIN(ceil(missing / rate * 1000.0), (double)G_MAXINT32);
-	bucket->spent += cost;
-	return 0;
+	return missing > 0.0 ? (guint)MIN(ceil(missing / rate * 1000.0), (double)G_MAXINT32) : 0;
+}
+
+guint portal_bucket_take(portal_bucket *bucket, double cost, double rate, double burst, gint64 now) {
+	guint wait = portal_bucket_wait(bucket, cost, rate, burst, now);
+	if(wait == 0)
+		bucket->spent += cost;
+	return wait;
 }
 
 void portal_bucket_charge(portal_bucket *bucket, double cost, double rate, gint64 now) {

@@ -17,6 +17,9 @@ typedef struct portal_bucket {
  * @returns 0 if it was taken; else the milliseconds after which it would be there, and nothing was taken */
 guint portal_bucket_take(portal_bucket *bucket, double cost, double rate, double burst, gint64 now);
 
+/*! \brief What portal_bucket_take() would return, taking nothing. */
+guint portal_bucket_wait(portal_bucket *bucket, double cost, double rate, double burst, gint64 now);
+
 /*! \brief Takes so much out, there or not: for what is known only afterwards, such as the size of an answer. */
 void portal_bucket_charge(portal_bucket *bucket, double cost, double rate, gint64 now);
 

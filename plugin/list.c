@@ -41,7 +41,7 @@ static json_t *any_room(const void *value) {
 
 static json_t *public_room(const void *value) {
 	const portal_room *room = value;
-	return room->is_private ? NULL : portal_event_room_entry(room);
+	return room->options->is_private ? NULL : portal_event_room_entry(room);
 }
 
 static json_t *any_member(const void *value) {

@@ -6,22 +6,74 @@
 
 #include <string.h>
 
+#include "room.h"
+
 static gint64 now(const portal_census *census) {
 	return census->host->now(census->host->context);
+}
+
+/* A deadline, which lies in the member at the same place for all members of a queue. */
+static gint by_away_until(gconstpointer one, gconstpointer other, gpointer unused) {
+	(void)unused;
+	gint64 a = ((const portal_member *)one)->away_until, b = ((const portal_member *)other)->away_until;
+	return (a > b) - (a < b);
+}
+
+static gint by_full_until(gconstpointer one, gconstpointer other, gpointer unused) {
+	(void)unused;
+	gint64 a = ((const portal_member *)one)->full_until, b = ((const portal_member *)other)->full_until;
+	return (a > b) - (a < b);
+}
+
+static void take_out(GSequenceIter **place) {
+	if(*place != NULL)
+		g_sequence_remove(*place);
+	*place = NULL;
 }
 
 static bool is_in(const GQueue *queue, const GList *place) {
 	return place->prev != NULL || place->next != NULL || queue->head == place;
 }
 
-static void put_in(GQueue *queue, GList *place) {
-	if(!is_in(queue, place))
-		g_queue_push_tail_link(queue, place);
-}
-
-static void take_out(GQueue *queue, GList *place) {
+static void unlink_from(GQueue *queue, GList *place) {
 	if(is_in(queue, place))
 		g_queue_unlink(queue, place);
+}
+
+void portal_census_init(portal_census *census, const portal_host *host, const portal_limits *limits) {
+	*census = (portal_census) { .host = host, .limits = *limits };
+	census->away = g_sequence_new(NULL);
+	census->full = g_sequence_new(NULL);
+}
+
+void portal_census_clear(portal_census *census) {
+	g_sequence_free(census->away);
+	g_sequence_free(census->full);
+}
+
+static portal_member *first_of(GSequence *queue) {
+	GSequenceIter *first = g_sequence_get_begin_iter(queue);
+	return g_sequence_iter_is_end(first) ? NULL : g_sequence_get(first);
+}
+
+portal_member *portal_census_away_too_long(const portal_census *census, gint64 at) {
+	portal_member *member = first_of(census->away);
+	return member != NULL && member->away_until <= at ? member : NULL;
+}
+
+portal_member *portal_census_full_too_long(const portal_census *census, gint64 at) {
+	portal_member *member = first_of(census->full);
+	return member != NULL && member->full_until <= at ? member : NULL;
+}
+
+void portal_member_renewed(portal_member *member) {
+	unlink_from(&member->census->renewals, &member->in_renewals);
+	g_queue_push_tail_link(&member->census->renewals, &member->in_renewals);
+	member->renewed = now(member->census);
+}
+
+static const portal_limits *limits_of(const portal_member *member) {
+	return &member->room->options->limits;
 }
 
 portal_member *portal_member_new(portal_room *room, portal_census *census, portal_peer *peer, const char *id,
@@ -32,7 +84,8 @@ portal_member *portal_member_new(portal_room *room, portal_census *census, porta
 	member->census = census;
 	member->display = json_incref(display);
 	member->metadata = json_incref(metadata);
-	member->in_away.data = member->in_full.data = member->in_overflowing.data = member;
+	member->in_overflowing.data = member->in_renewals.data = member;
+	member->stats.whole = &room->stats;
 	portal_stream_init(&member->stream, &census->backlogs);
 	portal_member_take_peer(member, peer);
 	return member;
@@ -41,33 +94,34 @@ portal_member *portal_member_new(portal_room *room, portal_census *census, porta
 void portal_member_free(portal_member *member) {
 	if(member->peer != NULL)
 		portal_peer_part(member->peer);
-	take_out(&member->census->away, &member->in_away);
-	take_out(&member->census->full, &member->in_full);
-	take_out(&member->census->overflowing, &member->in_overflowing);
+	take_out(&member->in_away);
+	take_out(&member->in_full);
+	unlink_from(&member->census->overflowing, &member->in_overflowing);
+	unlink_from(&member->census->renewals, &member->in_renewals);
 	portal_stream_clear(&member->stream);
 	json_decref(member->display);
 	json_decref(member->metadata);
 	g_free(member);
 }
 
-static size_t soft_backlog(const portal_census *census) {
-	return (size_t)census->limits.max_backlog / 4 * 3;
+static size_t soft_backlog(const portal_member *member) {
+	return (size_t)limits_of(member)->max_backlog / 4 * 3;
 }
 
 /* From now on the member has to acknowledge something within ack_timeout. */
 static void mark_full(portal_member *member) {
-	if(member->peer == NULL || is_in(&member->census->full, &member->in_full))
+	if(member->peer == NULL || member->in_full != NULL)
 		return;
-	member->full_since = now(member->census);
-	put_in(&member->census->full, &member->in_full);
+	member->full_until = now(member->census) + limits_of(member)->ack_timeout * G_USEC_PER_SEC;
+	member->in_full = g_sequence_insert_sorted(member->census->full, member, by_full_until, NULL);
 }
 
 void portal_member_take_peer(portal_member *member, portal_peer *peer) {
-	take_out(&member->census->away, &member->in_away);
+	take_out(&member->in_away);
 	member->peer = peer;
 	peer->member = member;
 	peer->cursor = member->stream.acked;
-	if(member->stream.backlog > soft_backlog(member->census))
+	if(member->stream.backlog > soft_backlog(member))
 		mark_full(member);
 	if(member->stream.last > member->stream.acked)
 		portal_peer_wake(peer);
@@ -79,24 +133,25 @@ void portal_member_lose_peer(portal_member *member) {
 	portal_peer_part(member->peer);
 	member->peer = NULL;
 	portal_stream_drop_waiting(&member->stream);
-	take_out(&member->census->full, &member->in_full);
-	member->away_since = now(member->census);
-	put_in(&member->census->away, &member->in_away);
+	take_out(&member->in_full);
+	member->away_until = now(member->census) + limits_of(member)->resume_timeout * G_USEC_PER_SEC;
+	member->in_away = g_sequence_insert_sorted(member->census->away, member, by_away_until, NULL);
 }
 
 void portal_member_tell(portal_member *member, json_t *event, size_t weight, guint64 version) {
-	portal_stream_append(&member->stream, event, weight, version);
-	if(member->stream.backlog > soft_backlog(member->census))
+	portal_stream_append(&member->stream, event, weight, version, now(member->census));
+	if(member->stream.backlog > soft_backlog(member))
 		mark_full(member);
-	if(member->stream.backlog > (size_t)member->census->limits.max_backlog)
-		put_in(&member->census->overflowing, &member->in_overflowing);
+	if(member->stream.backlog > (size_t)limits_of(member)->max_backlog
+			&& !is_in(&member->census->overflowing, &member->in_overflowing))
+		g_queue_push_tail_link(&member->census->overflowing, &member->in_overflowing);
 	if(member->peer != NULL)
 		portal_peer_wake(member->peer);
 }
 
 bool portal_member_takes(portal_member *member, size_t weight) {
 	const portal_census *census = member->census;
-	if(member->stream.backlog + weight > soft_backlog(census)) {
+	if(member->stream.backlog + weight > soft_backlog(member)) {
 		mark_full(member);
 		return false;
 	}
@@ -106,7 +161,7 @@ bool portal_member_takes(portal_member *member, size_t weight) {
 portal_error portal_member_acknowledge(portal_member *member, guint64 ack, portal_failure *failure) {
 	guint64 before = member->stream.acked;
 	if(portal_stream_acknowledge(&member->stream, ack, failure) == PORTAL_OK && member->stream.acked > before) {
-		take_out(&member->census->full, &member->in_full); /* it is slow, but it reads */
+		take_out(&member->in_full); /* it is slow, but it reads */
 		if(member->peer != NULL)
 			portal_peer_reads(member->peer);
 	}

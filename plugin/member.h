@@ -8,20 +8,22 @@
 #include "key.h"
 #include "limit.h"
 #include "peer.h"
+#include "stats.h"
 #include "stream.h"
 
 typedef struct portal_room portal_room;
 
-/*! \brief What all members of all rooms share. The queues hold those that time or size will end; each in the order in which
- * that comes, since the times are the same for all. */
+/*! \brief What all members of all rooms share. The queues hold those that time or size will end, each in the order in which
+ * that comes. */
 typedef struct portal_census {
 	const portal_host *host;
 	portal_limits limits;
 	guint members;
 	size_t backlogs; /*!< weight of all their backlogs */
-	GQueue away;     /*!< those without a peer, the longest first */
-	GQueue full;     /*!< those with a peer and a full backlog, the longest first */
+	GSequence *away; /*!< those without a peer, in the order in which their time to come back ends */
+	GSequence *full; /*!< those with a peer and a full backlog, in the order in which their time to acknowledge ends */
 	GQueue overflowing; /*!< those whose backlog is above its maximum: their membership is about to end */
+	GQueue renewals; /*!< those with credentials that expire, the oldest first: they hold equally long for all */
 } portal_census;
 
 struct portal_member {
@@ -34,10 +36,12 @@ struct portal_member {
 	json_t *metadata;   /*!< an object; NULL if none */
 	portal_stream stream;
 	portal_bucket requests, bytes; /*!< its rates, which move with it from peer to peer */
-	guint64 signals_in, signals_out; /*!< from it and to it */
+	guint64 received;   /*!< signals */
 	guint64 last_relay; /*!< the relay that reached it last, so that a list that names it twice reaches it once */
-	GList in_away, in_full, in_overflowing; /*!< its places in the queues of the census */
-	gint64 away_since, full_since;
+	GSequenceIter *in_away, *in_full;    /*!< its places in the queues of the census, NULL where it is in none */
+	GList in_overflowing, in_renewals;
+	gint64 away_until, full_until, renewed; /*!< microseconds */
+	portal_stats stats;
 };
 
 /*! \brief A member, not yet in its room's list. \param display, metadata borrowed, NULL if none */
@@ -63,6 +67,16 @@ bool portal_member_takes(portal_member *member, size_t weight);
 
 /*! \brief The client has everything up to `ack`. Refused if it cannot have. */
 portal_error portal_member_acknowledge(portal_member *member, guint64 ack, portal_failure *failure);
+
+void portal_census_init(portal_census *census, const portal_host *host, const portal_limits *limits);
+void portal_census_clear(portal_census *census);
+
+/*! \brief The member whose time in a queue is over, NULL if there is none. */
+portal_member *portal_census_away_too_long(const portal_census *census, gint64 now);
+portal_member *portal_census_full_too_long(const portal_census *census, gint64 now);
+
+/*! \brief It was given credentials that expire now. */
+void portal_member_renewed(portal_member *member);
 
 /*! \brief Of a pair, the one with the greater id is polite: both sides know it without asking. */
 bool portal_member_is_polite(const portal_member *member, const portal_member *towards);

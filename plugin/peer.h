@@ -21,6 +21,7 @@ struct portal_peer {
 	bool used;             /*!< had its one membership: requests of it may still be in Janus's pool, so there is no second */
 	GQueue answers;        /*!< of portal_push *: late answers and notices, which go out before events */
 	portal_bucket requests, bytes; /*!< its rates while it has no member */
+	portal_bucket tries;   /*!< at secrets, wrong ones */
 	guint64 cursor;        /*!< the last event that was pushed here */
 	size_t unread;         /*!< weight of what it was given since it last showed that it reads */
 	bool asked;            /*!< to acknowledge, since then */

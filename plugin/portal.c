@@ -3,8 +3,11 @@
  * \brief The front door: keeps the peers, and passes everything on to whoever decides it. */
 #include "portal.h"
 
+#include <string.h>
+
 #include "admin.h"
 #include "event.h"
+#include "fields.h"
 #include "peer.h"
 #include "registry.h"
 #include "request.h"
@@ -25,10 +28,85 @@ portal_core *portal_new(const portal_host *host, const portal_config *config) {
 	return made;
 }
 
+#define STATE_FORMAT 1
+
+/* Reads the properties of one room of a state; NULL with the error set if they are not understood. */
+static portal_room_options *read_room(const portal_core *core, const char *name, const json_t *given, char **error) {
+	portal_config_error wrong = { 0 };
+	portal_room_options *options = NULL;
+	if(!portal_is_name(name) || strlen(name) > PORTAL_ROOM_MAX)
+		*error = g_strdup_printf("rooms: no room can be called “%s”", name);
+	else if((options = portal_room_options_new(&core->registry.census.limits, name, given, &wrong)) == NULL)
+		*error = g_strdup_printf("rooms.%s: %s", wrong.path, wrong.text);
+	portal_config_error_clear(&wrong);
+	return options;
+}
+
+static bool check_state(const portal_core *core, const json_t *state, char **error) {
+	json_t *rooms = json_object_get(state, "rooms"), *given;
+	const char *name;
+	if(json_integer_value(json_object_get(state, "portal_state")) != STATE_FORMAT || !json_is_object(rooms)) {
+		*error = g_strdup_printf("this is no state of format %d that Portal wrote", STATE_FORMAT);
+		return false;
+	}
+	size_t count = (size_t)g_tree_nnodes(core->registry.rooms);
+	json_object_foreach(rooms, name, given) {
+		g_autoptr(portal_room_options) options = read_room(core, name, given, error);
+		if(options == NULL)
+			return false;
+		count += portal_registry_find(&core->registry, name) == NULL;
+	}
+	if(count > (size_t)core->registry.census.limits.max_rooms) {
+		*error = g_strdup_printf("with its rooms there would be %zu, which is more than general.max_rooms allows", count);
+		return false;
+	}
+	return true;
+}
+
+bool portal_restore(portal_core *core, const json_t *state, char **error) {
+	portal_registry *registry = &core->registry;
+	json_t *given;
+	const char *name;
+	if(!check_state(core, state, error))
+		return false;
+	json_object_foreach(json_object_get(state, "rooms"), name, given) {
+		json_object_set(registry->saved, name, given);
+		if(portal_registry_find(registry, name) == NULL)
+			portal_registry_add_room(registry, name, given, read_room(core, name, given, error));
+		else
+			portal_registry_log(registry, PORTAL_LOG_WARNING,
+				"room %s was made permanent, but is in the jcfg as well: the jcfg counts", name);
+	}
+	return true;
+}
+
+bool portal_snapshot_take(portal_core *core, portal_snapshot *snapshot) {
+	portal_registry *registry = &core->registry;
+	if(!registry->unsaved)
+		return false;
+	registry->unsaved = false;
+	/* The properties of a room are replaced and never changed, so a copy of the list is enough. */
+	*snapshot = (portal_snapshot) { registry->generation,
+		json_pack("{s:i, s:o}", "portal_state", STATE_FORMAT, "rooms", json_copy(registry->saved)) };
+	return true;
+}
+
+void portal_snapshot_clear(portal_snapshot *snapshot) {
+	json_decref(snapshot->state);
+}
+
+void portal_reply_not_saved(json_t *reply) {
+	json_object_set_new(reply, "permanent", json_false());
+}
+
 void portal_free(portal_core *core) {
 	portal_registry_clear(&core->registry); /* first, since the members part from their peers */
 	g_hash_table_destroy(core->peers);
 	g_free(core);
+}
+
+guint portal_count_rooms(const portal_core *core) {
+	return (guint)g_tree_nnodes(core->registry.rooms);
 }
 
 portal_peer *portal_attach(portal_core *core, void *session) {
@@ -40,6 +118,7 @@ portal_peer *portal_attach(portal_core *core, void *session) {
 void portal_detach(portal_core *core, portal_peer *peer) {
 	if(peer->member != NULL)
 		portal_registry_away(&core->registry, peer->member);
+	portal_registry_forget_peer(&core->registry, peer);
 	g_hash_table_remove(core->peers, peer);
 	portal_registry_settle(&core->registry);
 }
@@ -51,7 +130,9 @@ json_t *portal_handle(portal_core *core, portal_peer *peer, const char *transact
 }
 
 json_t *portal_admin(portal_core *core, const json_t *body) {
-	return portal_admin_handle(&core->registry, body);
+	json_t *reply = portal_admin_handle(&core->registry, body);
+	portal_registry_settle(&core->registry);
+	return reply;
 }
 
 void portal_tick(portal_core *core) {
@@ -68,7 +149,8 @@ bool portal_next_push(portal_core *core, portal_peer *peer, portal_push *push) {
 	portal_member *member = peer->member;
 	guint64 version = 0;
 	size_t weight = 0;
-	json_t *events = member == NULL ? NULL : portal_stream_collect(&member->stream, &peer->cursor, &version, &weight);
+	json_t *events = member == NULL ? NULL : portal_stream_collect(&member->stream, &peer->cursor, &version, &weight,
+		&member->stats, portal_registry_now(&core->registry));
 	if(events == NULL)
 		return false;
 	/* Not the cursor as it was: what was acknowledged meanwhile is skipped. */

@@ -28,8 +28,31 @@ typedef struct portal_push {
  * \param config borrowed, and not needed afterwards */
 portal_core *portal_new(const portal_host *host, const portal_config *config);
 
+/*! \brief Adds the rooms that were made permanent, before any peer turns up. A room of the configuration that has the same name
+ * wins, which is logged, and the other one is kept for later.
+ * \param state as portal_snapshot_take() gave it, read back; borrowed
+ * \param error on failure why this is no such state, for the log; the caller frees it
+ * @returns false if there is anything in it that is not understood: then nothing was added, and it must not be overwritten */
+bool portal_restore(portal_core *core, const json_t *state, char **error);
+
+/*! \brief What has to be on disk before a reply may say `permanent`. */
+typedef struct portal_snapshot {
+	guint64 generation; /*!< a greater one replaces a smaller one */
+	json_t *state;      /*!< a reference; never changed any more, so it may be written without the lock */
+} portal_snapshot;
+
+/*! \brief The state to be written for the call just made, if that changed it. To be called under the same lock.
+ * @returns false, with nothing set, if there is nothing to be written */
+bool portal_snapshot_take(portal_core *core, portal_snapshot *snapshot);
+void portal_snapshot_clear(portal_snapshot *snapshot);
+
+/*! \brief What to change in a reply if its snapshot could not be written. \param reply changed */
+void portal_reply_not_saved(json_t *reply);
+
 /*! \brief Frees everything, the peers that are still attached too. Nobody is told. */
 void portal_free(portal_core *core);
+
+guint portal_count_rooms(const portal_core *core);
 
 /*! \brief A peer turns up. \param session what host->wake() will name it by */
 portal_peer *portal_attach(portal_core *core, void *session);

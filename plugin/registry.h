@@ -1,16 +1,28 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*! \file registry.h
- * \brief All rooms, and the limits that hold for all of them. */
+ * \brief All rooms, and what holds for all of them. */
 #ifndef PORTAL_REGISTRY_H
 #define PORTAL_REGISTRY_H
 
+#include "ended.h"
 #include "room.h"
 
 typedef struct portal_registry {
 	portal_census census;
-	json_t *limits_json; /*!< what clients are told of the limits */
-	GTree *rooms;        /*!< name → portal_room, which it owns; sorted, so that lists can be paged */
-	guint64 relays;      /*!< relays so far, see portal_member.last_relay */
+	char *admin_key;       /*!< NULL if none */
+	portal_ice_config ice;
+	GTree *rooms;          /*!< name → portal_room, which it owns; sorted, so that lists can be paged */
+	json_t *saved;         /*!< name → properties, of the rooms that outlive the server, those too that are not there now */
+	guint64 generation;    /*!< counts the changes of that */
+	bool unsaved;          /*!< the last call changed it */
+	portal_ended_list ended;
+	GQueue delayed;        /*!< of answers that are given later, the earliest first */
+	guint64 relays;        /*!< relays so far, see portal_member.last_relay */
+	portal_bucket tries;   /*!< of the admin_key, wrong ones, by whomever */
+	portal_bucket telling_refusals;
+	guint64 untold_refusals;
+	gint64 started;
+	portal_stats stats;
 } portal_registry;
 
 void portal_registry_init(portal_registry *registry, const portal_host *host, const portal_config *config);
@@ -19,8 +31,23 @@ void portal_registry_clear(portal_registry *registry);
 /*! \brief The room of this name, NULL if there is none. Borrowed. */
 portal_room *portal_registry_find(const portal_registry *registry, const char *name);
 
-/*! \brief Ends what time and size have brought to an end: who was away for too long, or does not read. Called after every
- * call that may have told members something, never in the middle of one. */
+/*! \brief A new room. \param name that no other has \param given borrowed \param options taken over, made of them */
+portal_room *portal_registry_add_room(portal_registry *registry, const char *name, json_t *given, portal_room_options *options);
+
+/*! \brief Gives a room other properties. \param given borrowed \param options taken over, made of them */
+void portal_registry_edit_room(portal_registry *registry, portal_room *room, json_t *given, portal_room_options *options);
+
+/*! \brief Ends all memberships of a room, tells their peers, and frees it. */
+void portal_registry_destroy_room(portal_registry *registry, portal_room *room);
+
+/*! \brief Has a room outlive the server, with the properties that it has now. */
+void portal_registry_save_room(portal_registry *registry, const portal_room *room);
+
+/*! \brief The room of this name does not outlive the server any more. @returns whether it would have */
+bool portal_registry_forget_room(portal_registry *registry, const char *name);
+
+/*! \brief Ends what time and size have brought to an end: who was away for too long, or does not read; and gives the answers
+ * whose time has come. Called after every call that may have told members something, never in the middle of one. */
 void portal_registry_settle(portal_registry *registry);
 
 /*! \brief A member's peer is gone; the member may come back. */
@@ -36,6 +63,12 @@ void portal_registry_enter(portal_registry *registry, portal_member *member);
 /*! \brief Ends a membership; the member is freed and the others hear why. \param reason static */
 void portal_registry_leave(portal_registry *registry, portal_member *member, const char *reason);
 
+/*! \brief Ends a membership that may not be taken up again, and tells its peer, if it has one. */
+void portal_registry_kick(portal_registry *registry, portal_member *member);
+
+/*! \brief The ICE servers that a member is to use from now on, NULL if there are none. Owned by the caller. */
+json_t *portal_registry_ice_servers(portal_registry *registry, portal_member *member);
+
 /*! \brief A peer was given something to read: Janus queues it, without any bound, until the client takes it. Who does not show
  * that it reads, by acknowledging or by using a new handle, whose number it cannot know otherwise, is asked to, then refused
  * (portal_registry_is_behind), then ended; a member is away then, and loses nothing by it. */
@@ -46,6 +79,23 @@ void portal_registry_answered(portal_registry *registry, portal_peer *peer, size
 
 /*! \brief Whether a peer has so much to read that it is not to be given more. */
 bool portal_registry_is_behind(const portal_registry *registry, const portal_peer *peer);
+
+/*! \brief Gives a peer an answer (stolen) so many milliseconds later, at the end of some second; nobody waits meanwhile. */
+void portal_registry_answer_later(portal_registry *registry, portal_peer *peer, const char *transaction, json_t *answer,
+	guint milliseconds);
+
+/*! \brief The peer is about to be freed. */
+void portal_registry_forget_peer(portal_registry *registry, const portal_peer *peer);
+
+/*! \brief Tells those who watch the server. \param session whose doing it was, NULL if nobody's
+ * \param event stolen, NULL-safe; made for nothing if nobody watches, so it should be small */
+void portal_registry_notify(const portal_registry *registry, void *session, json_t *event);
+
+/*! \brief The same of a refusal, of which only so many a second are told; the others are counted. */
+void portal_registry_notify_refusal(portal_registry *registry, void *session, const char *request, const char *room,
+	portal_error error);
+
+gint64 portal_registry_now(const portal_registry *registry);
 
 /*! \brief One line for the operator's log. */
 void portal_registry_log(const portal_registry *registry, portal_log_level level, const char *format, ...)

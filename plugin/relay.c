@@ -40,7 +40,9 @@ static void deliver(relaying *signal, portal_member *to) {
 		return;
 	}
 	portal_member_tell(to, signal->event, signal->weight, to->room->version);
-	to->signals_out++;
+	to->received++;
+	PORTAL_COUNT(&signal->from->stats, deliveries, 1);
+	PORTAL_COUNT(&signal->from->stats, bytes, signal->weight);
 	signal->relayed++;
 }
 
@@ -80,6 +82,7 @@ static void report(relaying *signal, json_t *ids, portal_error error, guint retr
 	if(json_array_size(ids) == 0)
 		return;
 	portal_failure failure;
+	portal_stats_refusal(&signal->from->stats, error);
 	portal_fail_for_now(&failure, error, retry_after, text);
 	json_array_append_new(signal->failed, portal_event_signal_failed(signal->index, json_incref(ids), &failure));
 }
@@ -104,7 +107,7 @@ static void deliver_to(relaying *signal, const json_t *to) {
 static portal_error check_signal(relaying *signal, const json_t *json, portal_failure *failure) {
 	if(!json_is_object(json))
 		return portal_fail(failure, JANUS_PORTAL_ERROR_INVALID_FIELD, "signals[%zu]: should be an object", signal->index);
-	if(portal_fields_check(signal_fields, json, &signal->call->registry->census.limits, failure) != PORTAL_OK)
+	if(portal_fields_check(signal_fields, json, portal_call_limits(signal->call), failure) != PORTAL_OK)
 		return failure->error;
 	if(json_object_get(json, "payload") == NULL) /* null is a payload: the end of candidates, for one */
 		return portal_fail(failure, JANUS_PORTAL_ERROR_MISSING_FIELD, "payload: is missing");
@@ -115,6 +118,7 @@ static portal_error check_signal(relaying *signal, const json_t *json, portal_fa
 static void relay_signal(relaying *signal, const json_t *json) {
 	portal_failure failure = { 0 };
 	if(check_signal(signal, json, &failure) != PORTAL_OK) {
+		portal_stats_refusal(&signal->from->stats, failure.error);
 		json_array_append_new(signal->failed, portal_event_signal_failed(signal->index, NULL, &failure));
 		return;
 	}
@@ -123,7 +127,7 @@ static void relay_signal(relaying *signal, const json_t *json) {
 	signal->event = event;
 	signal->full = full;
 	signal->relay = ++signal->call->registry->relays;
-	signal->from->signals_in++;
+	PORTAL_COUNT(&signal->from->stats, signals, 1);
 	portal_weigh(event, PORTAL_DEPTH_CEILING, &signal->weight);
 	const json_t *to = portal_field_get(json, "to");
 	if(to == NULL)

@@ -9,19 +9,9 @@
 
 #include "event.h"
 #include "join.h"
-#include "list.h"
 #include "relay.h"
 
 #define PING_MAX 1024
-
-static json_t *handle_list(portal_call *call) {
-	return portal_list_rooms(call, false);
-}
-
-static json_t *handle_exists(portal_call *call) {
-	const char *name = portal_field_string(call->body, "room");
-	return portal_event_exists(name, portal_registry_find(call->registry, name) != NULL);
-}
 
 static json_t *handle_leave(portal_call *call) {
 	portal_registry_leave(call->registry, call->peer->member, "leave");
@@ -65,11 +55,6 @@ static json_t *handle_ping(portal_call *call) {
 	return portal_event_pong(portal_field_get(call->body, "ping"));
 }
 
-static const portal_field list_fields[] = { PORTAL_PAGE_FIELDS, { 0 } };
-static const portal_field exists_fields[] = {
-	{ .name = "room", .type = PORTAL_TYPE_NAME, .required = true, .min = 1, .max = PORTAL_ROOM_MAX },
-	{ 0 },
-};
 static const portal_field relay_fields[] = {
 	{ .name = "signals", .type = PORTAL_TYPE_ARRAY, .required = true, .limit = PORTAL_LIMIT(max_signals) },
 	{ 0 },
@@ -89,9 +74,7 @@ static const portal_field ping_fields[] = {
 };
 
 static const portal_request requests[] = {
-	{ .name = "list", .fields = list_fields, .handler = handle_list },
-	{ .name = "exists", .fields = exists_fields, .handler = handle_exists },
-	{ .name = "join", .fields = portal_join_fields, .handler = portal_join },
+	{ .name = "join", .fields = portal_join_fields, .handler = portal_join, .watched = true },
 	{ .name = "relay", .fields = relay_fields, .handler = portal_relay, .cost = portal_relay_cost, .members_only = true, .numbered = true },
 	{ .name = "configure", .fields = configure_fields, .handler = handle_configure, .members_only = true, .numbered = true },
 	{ .name = "leave", .handler = handle_leave, .members_only = true, .numbered = true },
@@ -105,7 +88,7 @@ static const portal_request requests[] = {
 static portal_error read_number(portal_call *call, const char *name, json_int_t min, guint64 *number) {
 	const portal_field fields[] = { { .name = name, .type = PORTAL_TYPE_INTEGER, .min = min, .max = G_MAXINT64 }, { 0 } };
 	*number = 0;
-	if(portal_fields_check(fields, call->body, &call->registry->census.limits, &call->failure) == PORTAL_OK)
+	if(portal_fields_check(fields, call->body, portal_call_limits(call), &call->failure) == PORTAL_OK)
 		*number = (guint64)json_integer_value(portal_field_get(call->body, name));
 	return call->failure.error;
 }
@@ -120,7 +103,7 @@ static portal_error honour_ack(portal_call *call) {
 /* Carries out the request whose turn it is, and keeps its answer in case that its client did not get it. */
 static json_t *take_turn(portal_call *call, const portal_request *request) {
 	json_t *answer = portal_call_answer(call, request);
-	const portal_limits *limits = &call->registry->census.limits;
+	const portal_limits *limits = portal_call_limits(call);
 	if(call->failure.error != JANUS_PORTAL_ERROR_RATE_LIMITED && call->peer->member != NULL) /* not limited, and not `leave` */
 		portal_stream_answered(&call->peer->member->stream, answer, (guint64)limits->window, (size_t)limits->max_request);
 	return answer;
@@ -132,7 +115,7 @@ static void let_waiting_follow(portal_registry *registry, portal_peer *peer) {
 	while(peer->member != NULL && (waiting = portal_stream_take(&peer->member->stream)) != NULL) {
 		portal_call call = { .registry = registry, .peer = peer, .body = waiting->body, .weight = waiting->weight,
 			.failure = waiting->refused };
-		const portal_request *request = waiting->body == NULL ? NULL : portal_call_find(&call, requests);
+		const portal_request *request = waiting->body == NULL ? NULL : portal_call_find(&call, requests); /* found before */
 		json_t *answer = take_turn(&call, request);
 		portal_call_account(registry, peer, answer);
 		portal_peer_answer(peer, waiting->transaction, answer);
@@ -143,12 +126,12 @@ static void let_waiting_follow(portal_registry *registry, portal_peer *peer) {
 /* A number that was done gets its answer again; that costs as the first time. */
 static json_t *answer_again(portal_call *call, guint64 seq) {
 	if(portal_call_spend(call, 1, call->weight) != PORTAL_OK)
-		return portal_event_error(&call->failure);
+		return portal_call_refusal(call);
 	json_t *answer = portal_stream_answer_again(&call->peer->member->stream, seq);
 	if(answer != NULL)
 		return answer;
 	portal_fail(&call->failure, JANUS_PORTAL_ERROR_ANSWER_GONE, "seq: this number was done, and its answer is no longer kept");
-	return portal_event_error(&call->failure);
+	return portal_call_refusal(call);
 }
 
 static json_t *hold(portal_call *call, guint64 seq, const char *transaction, json_t *body) {
@@ -164,13 +147,13 @@ static json_t *hold(portal_call *call, guint64 seq, const char *transaction, jso
 		return NULL;
 	portal_fail(&call->failure, JANUS_PORTAL_ERROR_WINDOW_EXCEEDED,
 		"seq: more than %" JSON_INTEGER_FORMAT " bytes would wait for their turn; send it again later", limits->max_request);
-	return portal_event_error(&call->failure);
+	return portal_call_refusal(call);
 }
 
 static json_t *put_in_order(portal_call *call, const portal_request *request, guint64 seq, const char *transaction,
 		json_t *body) {
 	portal_stream *stream = &call->peer->member->stream;
-	json_int_t window = call->registry->census.limits.window;
+	json_int_t window = portal_call_limits(call)->window;
 	switch(portal_stream_judge(stream, seq, (guint64)window)) {
 	case PORTAL_TURN_NOW:
 		return take_turn(call, request);
@@ -184,38 +167,45 @@ static json_t *put_in_order(portal_call *call, const portal_request *request, gu
 			"seq: is more than %" JSON_INTEGER_FORMAT " ahead of the last one that was done; send it again later", window);
 		break;
 	}
-	return portal_event_error(&call->failure);
+	return portal_call_refusal(call);
 }
 
-static json_t *judge(portal_registry *registry, portal_peer *peer, const char *transaction, json_t *body) {
-	portal_call call = { .registry = registry, .peer = peer, .body = body };
-	peer->count++;
-	portal_call_look(&call);
-	portal_failure refused = call.failure;
-	const portal_request *request = portal_call_find(&call, requests);
-	if(request == NULL)
-		return portal_event_error(refused.error != PORTAL_OK ? &refused : &call.failure);
-	if(request->members_only && peer->member == NULL) {
-		portal_fail(&call.failure, JANUS_PORTAL_ERROR_ROOM_NOT_SET, "This handle is in no room: join one first");
-		return portal_event_error(&call.failure);
+static json_t *judge(portal_call *call, const char *transaction, json_t *body) {
+	portal_peer *peer = call->peer;
+	portal_call_look(call);
+	portal_failure refused = call->failure;
+	const portal_request *request = portal_call_find(call, requests);
+	if(request == NULL) {
+		if(refused.error != PORTAL_OK)
+			call->failure = refused;
+		return portal_call_refusal(call);
 	}
-	call.failure = (portal_failure) { 0 };
+	if(request->members_only && peer->member == NULL) {
+		portal_fail(&call->failure, JANUS_PORTAL_ERROR_ROOM_NOT_SET, "This handle is in no room: join one first");
+		return portal_call_refusal(call);
+	}
+	call->failure = (portal_failure) { 0 };
 	guint64 seq = 0;
-	if(peer->member != NULL && honour_ack(&call) != PORTAL_OK)
-		return portal_event_error(&call.failure);
-	if(request->numbered && read_number(&call, "seq", 1, &seq) != PORTAL_OK)
-		return portal_event_error(&call.failure);
+	if(peer->member != NULL && honour_ack(call) != PORTAL_OK)
+		return portal_call_refusal(call);
+	if(request->numbered && read_number(call, "seq", 1, &seq) != PORTAL_OK)
+		return portal_call_refusal(call);
 	/* A body that was refused on sight still has a number, which must be used up in its turn. */
-	call.failure = refused;
+	call->failure = refused;
 	if(seq != 0)
-		return put_in_order(&call, request, seq, transaction, body);
-	return portal_call_answer(&call, request);
+		return put_in_order(call, request, seq, transaction, body);
+	return portal_call_answer(call, request);
 }
 
 json_t *portal_request_handle(portal_registry *registry, portal_peer *peer, const char *transaction, json_t *body) {
-	json_t *reply = judge(registry, peer, transaction, body);
+	portal_call call = { .registry = registry, .peer = peer, .body = body };
+	peer->count++;
+	PORTAL_COUNT(peer->member != NULL ? &peer->member->stats : &registry->stats, requests, 1);
+	json_t *reply = judge(&call, transaction, body);
 	if(reply != NULL)
 		portal_call_account(registry, peer, reply);
+	if(call.delay > 0)
+		portal_registry_answer_later(registry, peer, transaction, g_steal_pointer(&reply), call.delay);
 	let_waiting_follow(registry, peer);
 	return reply;
 }

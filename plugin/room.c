@@ -17,14 +17,20 @@ static void free_member(gpointer member) {
 	portal_member_free(member);
 }
 
-portal_room *portal_room_new(const portal_room_config *config) {
+static void take_options(portal_room *room, json_t *given, portal_room_options *options) {
+	json_decref(room->given);
+	json_decref(room->limits_json);
+	g_clear_pointer(&room->options, portal_room_options_free);
+	room->given = json_incref(given);
+	room->options = options;
+	room->limits_json = portal_limits_json(&options->limits);
+}
+
+portal_room *portal_room_new(const char *name, json_t *given, portal_room_options *options, portal_stats *whole) {
 	portal_room *room = g_new0(portal_room, 1);
-	room->name = g_strdup(config->room);
-	room->description = g_strdup(config->description);
-	room->pin = g_strdup(config->pin);
-	room->is_private = config->is_private;
-	room->locked = config->locked;
-	room->max_members = config->max_members;
+	room->name = g_strdup(name);
+	room->stats.whole = whole;
+	take_options(room, given, options);
 	room->members = g_tree_new_full(compare_ids, NULL, NULL, free_member);
 	return room;
 }
@@ -32,8 +38,9 @@ portal_room *portal_room_new(const portal_room_config *config) {
 void portal_room_free(portal_room *room) {
 	g_tree_destroy(room->members);
 	g_free(room->name);
-	g_free(room->description);
-	g_free(room->pin);
+	json_decref(room->given);
+	json_decref(room->limits_json);
+	portal_room_options_free(room->options);
 	g_free(room);
 }
 
@@ -100,7 +107,22 @@ void portal_room_changed(portal_room *room, const portal_member *member) {
 	tell_others(room, member, event);
 }
 
-void portal_room_ask(portal_room *room, portal_member *member) {
-	json_auto_t *event = portal_event_ask();
+void portal_room_edit(portal_room *room, json_t *given, portal_room_options *options) {
+	take_options(room, given, options);
+	room->version++;
+	json_auto_t *event = portal_event_room(room);
+	tell_others(room, NULL, event);
+}
+
+static void tell_one(portal_room *room, portal_member *member, json_t *event) {
 	portal_member_tell(member, event, weight_of(event), room->version);
+	json_decref(event);
+}
+
+void portal_room_ask(portal_room *room, portal_member *member) {
+	tell_one(room, member, portal_event_ask());
+}
+
+void portal_room_renew(portal_room *room, portal_member *member, json_t *ice_servers) {
+	tell_one(room, member, portal_event_ice(ice_servers));
 }

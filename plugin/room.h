@@ -9,17 +9,19 @@
 
 struct portal_room {
 	char *name;
-	char *description; /*!< NULL if none */
-	char *pin;         /*!< NULL if none */
-	bool is_private;   /*!< not in the public list */
-	bool locked;       /*!< takes no new members */
-	json_int_t max_members;
+	bool is_static;    /*!< from the jcfg, which only its administrator changes */
+	json_t *given;     /*!< its properties, as somebody wrote them; never changed, only replaced */
+	portal_room_options *options; /*!< the same, read */
+	json_t *limits_json; /*!< what its members are told of the limits */
 	GTree *members;    /*!< id → portal_member, which it owns; sorted, so that rosters can be paged */
 	guint64 version;   /*!< counts the changes of the roster and of the room */
 	portal_bucket telling; /*!< the rate of what is told to the whole room */
+	portal_bucket tries;   /*!< of its secrets, wrong ones, by whomever */
+	portal_stats stats;
 };
 
-portal_room *portal_room_new(const portal_room_config *config);
+/*! \param given borrowed \param options taken over, made of them \param whole the server's */
+portal_room *portal_room_new(const char *name, json_t *given, portal_room_options *options, portal_stats *whole);
 void portal_room_free(portal_room *room);
 
 guint portal_room_count(const portal_room *room);
@@ -42,7 +44,13 @@ void portal_room_back(portal_room *room, const portal_member *member);
 /*! \brief Tells the others what a member looks like now. */
 void portal_room_changed(portal_room *room, const portal_member *member);
 
+/*! \brief Gives the room other properties, and tells the members. \param given borrowed \param options taken over */
+void portal_room_edit(portal_room *room, json_t *given, portal_room_options *options);
+
 /*! \brief Asks a member to acknowledge what it has; nobody else hears of it. */
 void portal_room_ask(portal_room *room, portal_member *member);
+
+/*! \brief Gives a member new ICE servers (stolen). */
+void portal_room_renew(portal_room *room, portal_member *member, json_t *ice_servers);
 
 #endif

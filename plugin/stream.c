@@ -124,15 +124,17 @@ json_t *portal_stream_answer_again(const portal_stream *stream, guint64 seq) {
 	return again;
 }
 
-void portal_stream_append(portal_stream *stream, json_t *event, size_t weight, guint64 version) {
+void portal_stream_append(portal_stream *stream, json_t *event, size_t weight, guint64 version,
+		gint64 now) {
 	if(stream->last - stream->acked == stream->capacity)
 		grow(stream);
-	*place_of(stream, ++stream->last) = (portal_entry) { json_incref(event), weight, version };
+	*place_of(stream, ++stream->last) = (portal_entry) { json_incref(event), weight, version, now };
 	stream->backlog += weight;
 	*stream->all_backlogs += weight;
 }
 
-json_t *portal_stream_collect(portal_stream *stream, guint64 *cursor, guint64 *version, size_t *weight) {
+json_t *portal_stream_collect(portal_stream *stream, guint64 *cursor, guint64 *version, size_t *weight,
+		portal_stats *stats, gint64 now) {
 	json_t *events = NULL;
 	*weight = 0;
 	*cursor = MAX(*cursor, stream->acked);
@@ -145,7 +147,10 @@ json_t *portal_stream_collect(portal_stream *stream, guint64 *cursor, guint64 *v
 			events = json_array();
 		json_array_append(events, entry->event);
 		*version = entry->version;
-		(*cursor)++;
+		if(++*cursor <= stream->pushed)
+			PORTAL_COUNT(stats, replays, 1);
+		else
+			portal_stats_latency(stats, now - entry->at);
 	}
 	stream->pushed = MAX(stream->pushed, *cursor);
 	return events;

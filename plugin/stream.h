@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 #include "error.h"
+#include "stats.h"
 
 /*! \brief A numbered request that came before its turn. */
 typedef struct portal_waiting {
@@ -34,6 +35,7 @@ typedef struct portal_entry {
 	json_t *event;   /*!< a reference; never changed once it is here */
 	size_t weight;
 	guint64 version; /*!< of the room, once the event is applied */
+	gint64 at;       /*!< when it happened, microseconds */
 } portal_entry;
 
 typedef struct portal_stream {
@@ -89,14 +91,16 @@ json_t *portal_stream_answer_again(const portal_stream *stream, guint64 seq);
 void portal_stream_drop_waiting(portal_stream *stream);
 
 /*! \brief Appends an event (borrowed) to the outbox, as number `last`. It stays until it is acknowledged. */
-void portal_stream_append(portal_stream *stream, json_t *event, size_t weight, guint64 version);
+void portal_stream_append(portal_stream *stream, json_t *event, size_t weight, guint64 version, gint64 now);
 
 /*! \brief Takes the events after number `cursor`, in order: at most 64, or 64 KiB of them, whichever is less.
  * \param[in,out] cursor the last number that the peer was given; moved on
  * \param[out] version of the room after the last of them
  * \param[out] weight of them together
+ * \param stats count what was pushed before, and how long the others had to wait
  * @returns a new array, NULL if there is none after `cursor` */
-json_t *portal_stream_collect(portal_stream *stream, guint64 *cursor, guint64 *version, size_t *weight);
+json_t *portal_stream_collect(portal_stream *stream, guint64 *cursor, guint64 *version, size_t *weight, portal_stats *stats,
+	gint64 now);
 
 /*! \brief The client has everything up to `ack`, so that need not be kept. Refused if it is above what was pushed. */
 portal_error portal_stream_acknowledge(portal_stream *stream, guint64 ack, portal_failure *failure);

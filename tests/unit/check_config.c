@@ -49,6 +49,13 @@ START_TEST(no_file_means_defaults_and_no_rooms) {
 }
 END_TEST
 
+static portal_room_options *options_of(const portal_config *config, const portal_room_config *room) {
+	portal_config_error error;
+	portal_room_options *options = portal_room_options_new(&config->limits, room->room, room->given, &error);
+	ck_assert_ptr_nonnull(options);
+	return options;
+}
+
 START_TEST(rooms_take_what_they_say_and_the_general_default) {
 	g_autofree char *error = NULL;
 	g_autoptr(portal_config) config = read_text(
@@ -60,14 +67,15 @@ START_TEST(rooms_take_what_they_say_and_the_general_default) {
 	ck_assert_uint_eq(config->rooms->len, 2);
 	const portal_room_config *a = g_ptr_array_index(config->rooms, 0), *b = g_ptr_array_index(config->rooms, 1);
 	ck_assert_str_eq(a->room, "a");
-	ck_assert_str_eq(a->description, "Ä");
-	ck_assert_str_eq(a->pin, "12");
-	ck_assert(a->is_private && a->locked);
-	ck_assert_int_eq(a->max_members, 3);
 	ck_assert_str_eq(b->room, "B_2-c");
-	ck_assert_ptr_null(b->pin);
-	ck_assert(!b->is_private && !b->locked);
-	ck_assert_int_eq(b->max_members, 7);
+	g_autoptr(portal_room_options) of_a = options_of(config, a), of_b = options_of(config, b);
+	ck_assert_str_eq(of_a->description, "Ä");
+	ck_assert_str_eq(of_a->pin, "12");
+	ck_assert(of_a->is_private && of_a->locked);
+	ck_assert_int_eq(of_a->limits.max_members, 3);
+	ck_assert_ptr_null(of_b->pin);
+	ck_assert(!of_b->is_private && !of_b->locked);
+	ck_assert_int_eq(of_b->limits.max_members, 7);
 }
 END_TEST
 
@@ -82,7 +90,7 @@ END_TEST
 START_TEST(unknown_options_are_refused_with_their_line) {
 	refused("room-a: {\n\tpinn = \"1\"\n}", ":2: room-a.pinn", "not an option of a room");
 	refused("general: {\n\n\tadmin_kee = \"1\"\n}", ":3: general.admin_kee", "not an option of general");
-	refused("\nrooms: { }", ":2: rooms", "neither general nor a room");
+	refused("\nrooms: { }", ":2: rooms", "neither general nor ice nor a room");
 	refused("general = 5", ":1: general", "should be a group");
 	refused("room-a = \"open\"", ":1: room-a", "should be a group");
 }

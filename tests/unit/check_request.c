@@ -67,7 +67,7 @@ END_TEST
 
 START_TEST(join_answers_with_everything_a_client_needs) {
 	ck_ask(fake, new_peer(), "{'request':'join','room':'a1','key':'aaaaaaaaaaaaaaaaaaaaaa','display':'Ada'}",
-		"{'portal':'success','resumed':false,'protocol':1,'room':'a1','id':'7HxJTfbSp-o2Zo1lbmuJee','version':1,'n':0,"
+		"{'portal':'success','resumed':false,'protocol':1,'description':'First','room':'a1','id':'7HxJTfbSp-o2Zo1lbmuJee','version':1,'n':0,"
 		"'members':[],'resume_timeout':30,'limits':{'max_signal':65536,'max_signals':256,'max_request':8192,"
 		"'max_metadata':200,'max_display':16,'max_depth':32,'window':8,'max_backlog':1048576,'ack_every':32,'ack_timeout':30,"
 		"'rate':100000,'burst':100000,'byte_rate':1048576,'byte_burst':4194304}}");
@@ -397,7 +397,7 @@ START_TEST(admin_lists_rooms_and_members) {
 	join(fake, "a3", 'b');
 	json_auto_t *request = json_of("{'request':'list','limit':1,'after':'a2'}");
 	ck_json(portal_admin(fake->core, request), "{'portal':'success','next':'a3','list':["
-		"{'room':'a3','num_members':2,'max_members':32,'pin_required':false,'locked':false}]}");
+		"{'room':'a3','num_members':2,'max_members':32,'pin_required':false,'locked':false,'is_private':true}]}");
 	json_auto_t *members = json_of("{'request':'listmembers','room':'a3','limit':1}");
 	json_auto_t *page = portal_admin(fake->core, members);
 	json_object_set(members, "after", json_object_get(page, "next"));
@@ -429,8 +429,10 @@ START_TEST(describe_tells_counters_but_no_secrets) {
 	join(fake, "a1", 'b');
 	json_decref(numbered(a, 1));
 	json_decref(numbered(a, 3));
-	ck_json(portal_describe(fake->core, a), "{'requests':3,'unread':1574,'room':'a1','id':'7HxJTfbSp-o2Zo1lbmuJee','n':1,'pushed':0,'acked':0,"
-		"'queued':1,'backlog':197,'seq':1,'waiting':1,'signals_in':1,'signals_out':0}");
+	ck_json(portal_describe(fake->core, a), "{'requests':3,'unread':1616,'room':'a1','id':'7HxJTfbSp-o2Zo1lbmuJee','n':1,'pushed':0,'acked':0,"
+		"'queued':1,'backlog':197,'seq':1,'waiting':1,'received':0,'signals':1,'deliveries':1,'bytes':170,'joins':1,'resumes':0,"
+		"'replays':0,'refusals':{},'latency':{'count':0,'sum':0.0,'buckets':[{'le':0.0001,'count':0},{'le':0.001,'count':0},"
+		"{'le':0.01,'count':0},{'le':0.1,'count':0},{'le':1.0,'count':0},{'le':10.0,'count':0}]}}");
 	ck_json(portal_describe(fake->core, new_peer()), "{'requests':0,'unread':0}");
 }
 END_TEST

@@ -126,28 +126,28 @@ END_TEST
 static void append(int count, size_t weight) {
 	for(int i = 0; i < count; i++) {
 		json_auto_t *event = json_integer((json_int_t)stream.last + 1);
-		portal_stream_append(&stream, event, weight, stream.last + 101);
+		portal_stream_append(&stream, event, weight, stream.last + 101, 0);
 	}
 }
 
 START_TEST(events_are_collected_in_order_with_the_version_of_the_last) {
 	guint64 cursor = 0, version = 0;
-	ck_assert_ptr_null(portal_stream_collect(&stream, &cursor, &version, &collected));
+	ck_assert_ptr_null(portal_stream_collect(&stream, &cursor, &version, &collected, NULL, 0));
 	append(3, 10);
-	ck_json(portal_stream_collect(&stream, &cursor, &version, &collected), "[1,2,3]");
+	ck_json(portal_stream_collect(&stream, &cursor, &version, &collected, NULL, 0), "[1,2,3]");
 	ck_assert_uint_eq(cursor, 3);
 	ck_assert_uint_eq(version, 103);
-	ck_assert_ptr_null(portal_stream_collect(&stream, &cursor, &version, &collected));
+	ck_assert_ptr_null(portal_stream_collect(&stream, &cursor, &version, &collected, NULL, 0));
 	append(1, 10);
-	ck_json(portal_stream_collect(&stream, &cursor, &version, &collected), "[4]");
+	ck_json(portal_stream_collect(&stream, &cursor, &version, &collected, NULL, 0), "[4]");
 }
 END_TEST
 
 START_TEST(one_push_has_at_most_64_events) {
 	guint64 cursor = 0, version = 0;
 	append(100, 10);
-	json_auto_t *first = portal_stream_collect(&stream, &cursor, &version, &collected);
-	json_auto_t *second = portal_stream_collect(&stream, &cursor, &version, &collected);
+	json_auto_t *first = portal_stream_collect(&stream, &cursor, &version, &collected, NULL, 0);
+	json_auto_t *second = portal_stream_collect(&stream, &cursor, &version, &collected, NULL, 0);
 	ck_assert_uint_eq(json_array_size(first), 64);
 	ck_assert_uint_eq(json_array_size(second), 36);
 	ck_assert_int_eq(json_integer_value(json_array_get(second, 0)), 65);
@@ -158,9 +158,9 @@ START_TEST(one_push_has_at_most_64_kilobytes_but_always_one_event) {
 	guint64 cursor = 0, version = 0;
 	append(1, 200000);
 	append(3, 30000);
-	ck_json(portal_stream_collect(&stream, &cursor, &version, &collected), "[1]");
-	ck_json(portal_stream_collect(&stream, &cursor, &version, &collected), "[2,3]");
-	ck_json(portal_stream_collect(&stream, &cursor, &version, &collected), "[4]");
+	ck_json(portal_stream_collect(&stream, &cursor, &version, &collected, NULL, 0), "[1]");
+	ck_json(portal_stream_collect(&stream, &cursor, &version, &collected, NULL, 0), "[2,3]");
+	ck_json(portal_stream_collect(&stream, &cursor, &version, &collected, NULL, 0), "[4]");
 }
 END_TEST
 
@@ -169,7 +169,7 @@ START_TEST(acknowledging_more_than_was_pushed_is_refused) {
 	guint64 cursor = 0, version = 0;
 	append(6, 10);
 	ck_assert_int_eq(portal_stream_acknowledge(&stream, 1, &failure), JANUS_PORTAL_ERROR_INVALID_ACK);
-	json_decref(portal_stream_collect(&stream, &cursor, &version, &collected));
+	json_decref(portal_stream_collect(&stream, &cursor, &version, &collected, NULL, 0));
 	ck_assert_int_eq(portal_stream_acknowledge(&stream, 5, &failure), PORTAL_OK);
 	ck_assert_int_eq(portal_stream_acknowledge(&stream, 3, &failure), PORTAL_OK);
 	ck_assert_uint_eq(stream.acked, 5);
@@ -182,7 +182,7 @@ START_TEST(events_stay_until_they_are_acknowledged) {
 	portal_failure failure = { 0 };
 	guint64 cursor = 0, version = 0;
 	append(5, 10);
-	json_decref(portal_stream_collect(&stream, &cursor, &version, &collected));
+	json_decref(portal_stream_collect(&stream, &cursor, &version, &collected, NULL, 0));
 	ck_assert_uint_eq(stream.backlog, 50);
 	ck_assert_uint_eq(backlogs, 50);
 	portal_stream_acknowledge(&stream, 2, &failure);
@@ -190,9 +190,9 @@ START_TEST(events_stay_until_they_are_acknowledged) {
 	ck_assert_uint_eq(portal_stream_weight_after(&stream, 2), 30);
 	ck_assert_uint_eq(portal_stream_weight_after(&stream, 4), 10);
 	cursor = 2; /* another peer goes on from there */
-	ck_json(portal_stream_collect(&stream, &cursor, &version, &collected), "[3,4,5]");
+	ck_json(portal_stream_collect(&stream, &cursor, &version, &collected, NULL, 0), "[3,4,5]");
 	cursor = 0; /* one that is behind what is acknowledged gets what is there */
-	ck_json(portal_stream_collect(&stream, &cursor, &version, &collected), "[3,4,5]");
+	ck_json(portal_stream_collect(&stream, &cursor, &version, &collected, NULL, 0), "[3,4,5]");
 	portal_stream_acknowledge(&stream, 5, &failure);
 	ck_assert_uint_eq(backlogs, 0);
 }
@@ -204,7 +204,7 @@ START_TEST(the_ring_keeps_order_while_it_grows_wraps_and_shrinks) {
 	json_int_t expected = 0;
 	for(int round = 0; round < 200; round++) {
 		append(round % 13, 1);
-		json_auto_t *got = portal_stream_collect(&stream, &cursor, &version, &collected);
+		json_auto_t *got = portal_stream_collect(&stream, &cursor, &version, &collected, NULL, 0);
 		size_t i;
 		json_t *event;
 		json_array_foreach(got, i, event) {
@@ -216,11 +216,11 @@ START_TEST(the_ring_keeps_order_while_it_grows_wraps_and_shrinks) {
 	append(500, 1);
 	ck_assert_uint_ge(stream.capacity, 500);
 	while(cursor < stream.last)
-		json_decref(portal_stream_collect(&stream, &cursor, &version, &collected));
+		json_decref(portal_stream_collect(&stream, &cursor, &version, &collected, NULL, 0));
 	portal_stream_acknowledge(&stream, stream.last, &failure);
 	ck_assert_uint_eq(stream.capacity, 0);
 	append(1, 1);
-	json_decref(portal_stream_collect(&stream, &cursor, &version, &collected));
+	json_decref(portal_stream_collect(&stream, &cursor, &version, &collected, NULL, 0));
 	ck_assert_uint_eq(cursor, stream.last);
 }
 END_TEST

@@ -2,6 +2,7 @@
 #include "fake_host.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "key.h"
@@ -18,6 +19,20 @@ static void fake_end(void *context, void *session) {
 
 static gint64 fake_now(void *context) {
 	return ((fake_host *)context)->now;
+}
+
+static gint64 fake_time(void *context) {
+	return 1700000000 + ((fake_host *)context)->now / G_USEC_PER_SEC;
+}
+
+static void fake_notify(void *context, void *session, json_t *event) {
+	(void)session;
+	json_array_append_new(((fake_host *)context)->told, event);
+}
+
+static bool fake_is_signed(void *context, const char *token, const char *descriptor) {
+	g_autofree char *wanted = g_strconcat("signed for ", descriptor, NULL);
+	return ((fake_host *)context)->signs && strcmp(token, wanted) == 0;
 }
 
 static void fake_random(void *context, void *buffer, size_t length) {
@@ -43,7 +58,9 @@ fake_host *fake_host_new(const char *config) {
 	fake_host *fake = g_new0(fake_host, 1);
 	fake->now = 1000000;
 	fake->log = g_ptr_array_new_with_free_func(g_free);
-	fake->host = (portal_host) { fake, fake_wake, fake_end, fake_now, fake_random, fake_log };
+	fake->host = (portal_host) { .context = fake, .wake = fake_wake, .end = fake_end, .now = fake_now, .time = fake_time,
+		.random = fake_random, .log = fake_log, .notify = fake_notify, .is_signed = fake_is_signed };
+	fake->told = json_array();
 	json_auto_t *json = json_of(config);
 	portal_config_error error = { 0 };
 	g_autoptr(portal_config) wanted = portal_config_new(json, &error);
@@ -56,12 +73,35 @@ fake_host *fake_host_new(const char *config) {
 void fake_host_free(fake_host *fake) {
 	portal_free(fake->core);
 	g_ptr_array_free(fake->log, TRUE);
+	json_decref(fake->told);
 	g_free(fake);
+}
+
+/* Notes every code that a test has provoked, for the test that looks whether any is missing. */
+static json_t *noted(json_t *reply) {
+	const char *file = g_getenv("PORTAL_CODES"), *code = json_string_value(json_object_get(reply, "code"));
+	FILE *codes = file != NULL && code != NULL ? fopen(file, "a") : NULL;
+	if(codes != NULL) {
+		fprintf(codes, "%s\n", code);
+		fclose(codes);
+	}
+	return reply;
 }
 
 json_t *ask(fake_host *fake, portal_peer *peer, const char *request) {
 	json_auto_t *body = json_of(request);
-	return portal_handle(fake->core, peer, "t", body);
+	return noted(portal_handle(fake->core, peer, "t", body));
+}
+
+json_t *ask_admin(fake_host *fake, const char *request) {
+	json_auto_t *body = json_of(request);
+	return noted(portal_admin(fake->core, body));
+}
+
+json_t *told(fake_host *fake) {
+	json_t *all = fake->told;
+	fake->told = json_array();
+	return all;
 }
 
 void check_json(const char *file, int line, json_t *actual, const char *expected) {

@@ -13,6 +13,8 @@ typedef struct fake_host {
 	gint64 now; /* microseconds; stands still unless a test moves it */
 	unsigned char next_random;
 	GPtrArray *log; /* of char * "level: line" */
+	json_t *told;   /* events for those who watch, since told() was called last */
+	bool signs;     /* whether tokens that say that they are signed are */
 } fake_host;
 
 /*! \brief A core with the rooms of a configuration in JSON, single quotes standing for double ones. */
@@ -24,6 +26,12 @@ json_t *json_of(const char *text);
 
 /*! \brief Sends a request; the reply is NULL if it waits. Owned by the caller. */
 json_t *ask(fake_host *fake, portal_peer *peer, const char *request);
+
+/*! \brief The same through the Admin API. */
+json_t *ask_admin(fake_host *fake, const char *request);
+
+/*! \brief What those who watch were told since the last call. */
+json_t *told(fake_host *fake);
 
 /*! \brief Sends a request and compares the reply. */
 #define ck_ask(fake, peer, request, expected) check_ask(__FILE__, __LINE__, fake, peer, request, expected)
