@@ -8,6 +8,7 @@ int main(void) {
 	SRunner *runner = srunner_create(config_suite());
 	srunner_add_suite(runner, fields_suite());
 	srunner_add_suite(runner, key_suite());
+	srunner_add_suite(runner, manage_suite());
 	srunner_add_suite(runner, relay_suite());
 	srunner_add_suite(runner, request_suite());
 	srunner_add_suite(runner, resume_suite());
