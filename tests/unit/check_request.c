@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "call.h"
 #include "fake_host.h"
 
 static fake_host *fake;
@@ -437,6 +438,31 @@ START_TEST(describe_tells_counters_but_no_secrets) {
 }
 END_TEST
 
+START_TEST(a_jsep_is_refused) {
+	json_auto_t *reply = noted(portal_refuse_jsep());
+	ck_assert_str_eq(json_string_value(json_object_get(reply, "code")), "jsep_refused");
+}
+END_TEST
+
+static json_t *forget_to_answer(portal_call *call) {
+	(void)call;
+	return NULL;
+}
+
+START_TEST(a_handler_that_makes_no_reply_is_our_fault_and_says_so) {
+	portal_registry registry;
+	json_auto_t *nothing = json_object();
+	portal_config_error error;
+	g_autoptr(portal_config) config = portal_config_new(nothing, &error);
+	portal_registry_init(&registry, &fake->host, config);
+	portal_call call = { .registry = &registry, .body = nothing };
+	const portal_request request = { .name = "x", .handler = forget_to_answer };
+	json_auto_t *reply = noted(portal_call_answer(&call, &request));
+	ck_assert_str_eq(json_string_value(json_object_get(reply, "code")), "unknown_error");
+	portal_registry_clear(&registry);
+}
+END_TEST
+
 Suite *request_suite(void) {
 	Suite *suite = suite_create("request");
 	TCase *tests = tcase_create("requests");
@@ -459,6 +485,8 @@ Suite *request_suite(void) {
 	tcase_add_test(tests, admin_lists_rooms_and_members);
 	tcase_add_test(tests, admin_refuses_what_it_does_not_know);
 	tcase_add_test(tests, describe_tells_counters_but_no_secrets);
+	tcase_add_test(tests, a_jsep_is_refused);
+	tcase_add_test(tests, a_handler_that_makes_no_reply_is_our_fault_and_says_so);
 	suite_add_tcase(suite, tests);
 	TCase *order = tcase_create("order");
 	tcase_add_checked_fixture(order, set_up, tear_down);

@@ -27,6 +27,9 @@ json_t *json_of(const char *text);
 /*! \brief Sends a request; the reply is NULL if it waits. Owned by the caller. */
 json_t *ask(fake_host *fake, portal_peer *peer, const char *request);
 
+/*! \brief Notes the codes of a reply, of which each has to be provoked by some test (tests/run looks). \param reply handed back */
+json_t *noted(json_t *reply);
+
 /*! \brief The same through the Admin API. */
 json_t *ask_admin(fake_host *fake, const char *request);
 
