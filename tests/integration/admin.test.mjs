@@ -1,21 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import WebSocket from 'ws'
 import { PLUGIN } from './client.mjs'
-import { refused, sorted, useLab } from './lab.mjs'
-
-/** One Admin API request over WebSocket; Janus's whole answer. */
-function overWebSocket({ adminUrl, adminSecret }, message) {
-	const socket = new WebSocket(adminUrl, 'janus-admin-protocol')
-	const answer = new Promise((resolve, reject) => {
-		socket.once('error', reject)
-		socket.once('open', () => socket.send(JSON.stringify({ admin_secret: adminSecret, transaction: 'admin', ...message })))
-		socket.once('message', text => resolve(JSON.parse(text)))
-		setTimeout(() => reject(new Error('The Admin API did not answer')), 10_000).unref()
-	})
-	return answer.finally(() => socket.close())
-}
+import { overWebSocket, refused, sorted, useLab } from './lab.mjs'
 
 describe('The Admin API', () => {
 	const lab = useLab()

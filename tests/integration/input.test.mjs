@@ -23,7 +23,7 @@ describe('Bad input', () => {
 		refused(await peer.ask({ request: null }), 'missing_field', /^request:/)
 		for (const request of [5, {}, [], true])
 			refused(await peer.ask({ request }), 'invalid_field', /^request:/)
-		for (const request of ['dance', 'Join', 'join ', '', 'listmembers', 'x'.repeat(10_000)])
+		for (const request of ['dance', 'Join', 'join ', '', 'participants', 'x'.repeat(10_000)])
 			refused(await peer.ask({ request }), 'unknown_request')
 	})
 

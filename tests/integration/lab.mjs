@@ -5,6 +5,7 @@
  */
 import assert from 'node:assert/strict'
 import { after, afterEach, before } from 'node:test'
+import WebSocket from 'ws'
 import { startJanus } from '../lib/janus.mjs'
 import { idOf, newKey, PLUGIN, Session } from './client.mjs'
 import { Member } from './member.mjs'
@@ -44,10 +45,11 @@ export const ROOMS = rooms({ resume_timeout: 0 })
 
 export const CODES = {
 	invalid_json: 422, unknown_request: 423, room_not_set: 424, already_joined: 425,
-	room_not_found: 426, member_not_found: 428, missing_field: 429, invalid_field: 430,
+	room_not_found: 426, room_exists: 427, member_not_found: 428, missing_field: 429, invalid_field: 430,
 	jsep_refused: 431, room_full: 432, wrong_pin: 433, room_locked: 434, too_deep: 435, too_large: 436,
 	window_exceeded: 437, peer_used: 438, recipient_is_self: 439, superseded: 440, invalid_ack: 441,
 	answer_gone: 442, server_full: 443, rate_limited: 444, recipient_full: 445, events_gone: 446, member_gone: 447,
+	unauthorized: 448, wrong_token: 449, kicked: 450, room_destroyed: 451, room_is_static: 452,
 }
 
 export const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
@@ -202,6 +204,18 @@ export class Lab {
 			return list.every(room => room.num_members === 0)
 		})
 	}
+}
+
+/** One Admin API request over WebSocket; Janus's whole answer. */
+export function overWebSocket({ adminUrl, adminSecret }, message) {
+	const socket = new WebSocket(adminUrl, 'janus-admin-protocol')
+	const answer = new Promise((resolve, reject) => {
+		socket.once('error', reject)
+		socket.once('open', () => socket.send(JSON.stringify({ admin_secret: adminSecret, transaction: 'admin', ...message })))
+		socket.once('message', text => resolve(JSON.parse(text)))
+		setTimeout(() => reject(new Error('The Admin API did not answer')), 10_000).unref()
+	})
+	return answer.finally(() => socket.close())
 }
 
 /**

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
-import { useLab } from './lab.mjs'
+import { promisify } from 'node:util'
+import { overWebSocket, refused, useLab, withJanus } from './lab.mjs'
 import { Conversation, differences, examples, filled } from './readme.mjs'
 
-const REQUESTS = ['list', 'exists', 'join', 'relay', 'configure', 'sync', 'ack', 'ping', 'leave']
+const REQUESTS = ['list', 'exists', 'join', 'relay', 'configure', 'sync', 'ack', 'ping', 'leave',
+	'create', 'edit', 'destroy', 'kick', 'allowed', 'listmembers', 'stats']
 
 describe('The README', () => {
 	const lab = useLab({ config: undefined })
@@ -17,8 +20,8 @@ describe('The README', () => {
 		assert.deepEqual(api.filter(({ who }) => !who).map(({ line }) => `line ${line}`), [])
 	})
 
-	test('shows every request that a member can make', () => {
-		const shown = new Set(all().filter(({ kind, who }) => kind === 'request' && who !== 'admin')
+	test('shows every request', () => {
+		const shown = new Set(all().filter(({ kind, who }) => kind === 'request')
 			.map(({ text }) => JSON.parse(text).request))
 		assert.deepEqual(REQUESTS.filter(name => !shown.has(name)), [])
 	})
@@ -34,6 +37,42 @@ describe('The README', () => {
 			}
 		}
 		t.diagnostic(`${run.length} examples`)
+	})
+})
+
+/** The lines of the README that a shell runs, those that hold a word. */
+function shellLines(word) {
+	const markdown = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+	return [...markdown.matchAll(/^```sh\n([^]*?)^```$/gm)].map(([, text]) => text).filter(text => text.includes(word))
+}
+
+const run = promisify(execFile)
+
+describe('The shell lines of the README', () => {
+	const lab = useLab({ config: undefined })
+
+	test('curl asks the Admin API as they say, and a WebSocket gives the same answer', async () => {
+		const lines = shellLines('curl')
+		assert.ok(lines.length > 0)
+		for (const text of lines) {
+			const real = text.replace('http://127.0.0.1:7088/admin', lab.janus.httpAdminUrl).replace('…', lab.janus.adminSecret)
+			const { stdout } = await run('bash', ['-c', real])
+			const answer = JSON.parse(stdout)
+			assert.deepEqual([answer.janus, answer.response.portal], ['success', 'success'], stdout)
+			const message = JSON.parse(/-d '([^]*?)'/.exec(real)[1])
+			assert.deepEqual(await overWebSocket(lab.janus, message), answer)
+		}
+	})
+
+	test('the hash that they make is the secret', async () => {
+		const [text] = shellLines('sha256sum')
+		const { stdout } = await run('bash', ['-c', text])
+		const secret = stdout.trim()
+		await withJanus(`general: { admin_key = "${secret}" }\n`, async other => {
+			const peer = await other.peer()
+			refused(await peer.ask({ request: 'create', admin_key: secret }), 'unauthorized')
+			assert.equal((await peer.ask({ request: 'create', admin_key: 'open sesame' })).portal, 'success')
+		})
 	})
 })
 
