@@ -111,6 +111,12 @@ export class Connection extends Emitter {
 		if (sender) this.#pc.removeTrack(sender)
 	}
 
+	/** @param {RTCIceServer[]} iceServers to be used from the next gathering of candidates on */
+	setIceServers(iceServers) {
+		this.#configuration = { ...this.#configuration, iceServers }
+		if (!this.closed) this.#pc.setConfiguration({ ...this.#pc.getConfiguration(), iceServers })
+	}
+
 	/** Ends the direct connection. The other side is not told; that is what leaving the room is for. */
 	close() {
 		if (this.closed) return

@@ -44,6 +44,11 @@ const FAREWELL = 2_000
  * @property {string} room
  * @property {string} id one's own
  * @property {number} version counts the room's changes
+ * @property {string} [description] of the room
+ * @property {object} [metadata] of the room
+ * @property {boolean} [locked] known after the room was edited; so are the next two
+ * @property {boolean} [pin_required]
+ * @property {number} [max_members]
  * @property {Member[]} members the others
  */
 
@@ -66,8 +71,13 @@ export class Portal extends Emitter {
 	#version = 0
 	/** @type {Session | null} */
 	#session = null
+	#peer = null
 	/** @type {Stream | null} */
 	#stream = null
+	/** What is known of the room itself. */
+	#about = {}
+	/** @type {RTCIceServer[]} what the server says */
+	#iceServers = []
 	#early = []
 	#rosterN = 0
 	#attempt = 0
@@ -95,7 +105,7 @@ export class Portal extends Emitter {
 	 * @param {object} [options.metadata] anything else that they should know
 	 * @param {string} [options.pin] of the room
 	 * @param {string} [options.token] one of those that the room allows
-	 * @param {RTCIceServer[]} [options.iceServers]
+	 * @param {RTCIceServer[]} [options.iceServers] instead of those that the server gives
 	 * @param {RTCConfiguration} [options.rtc] anything else for each RTCPeerConnection
 	 * @param {{token?: string, apisecret?: string}} [options.janus] what Janus itself asks for in every request
 	 * @param {typeof WebSocket} [options.WebSocket]
@@ -109,9 +119,9 @@ export class Portal extends Emitter {
 	}
 
 	/**
-	 * The rooms that may be seen by anybody.
+	 * The rooms that may be seen by anybody; with an `admin_key` all of them.
 	 *
-	 * @param {{url?: string, janus?: object, WebSocket?: typeof WebSocket}} [options]
+	 * @param {{url?: string, janus?: object, WebSocket?: typeof WebSocket, admin_key?: string}} [options]
 	 * @returns {Promise<{room: string, description?: string, num_members: number, max_members: number,
 	 *   pin_required: boolean, locked: boolean}[]>}
 	 */
@@ -119,7 +129,7 @@ export class Portal extends Emitter {
 		return visit(options, async peer => {
 			const rooms = []
 			for (let after; ;) {
-				const { list, next } = await peer.request({ request: 'list', after })
+				const { list, next } = await peer.request({ request: 'list', after, admin_key: options.admin_key })
 				rooms.push(...list)
 				if (next === undefined) return rooms
 				after = next
@@ -136,6 +146,18 @@ export class Portal extends Emitter {
 	 */
 	static exists(room, options = {}) {
 		return visit(options, async peer => (await peer.request({ request: 'exists', room })).exists)
+	}
+
+	/**
+	 * Manages rooms without being in one: `create`, `edit`, `destroy`, `kick`, `allowed`, `listmembers`, `stats`, with the
+	 * fields that the plugin's README describes.
+	 *
+	 * @param {{request: string}} body
+	 * @param {{url?: string, janus?: object, WebSocket?: typeof WebSocket}} [options]
+	 * @returns {Promise<any>} the reply; rejects with the server's error, `unauthorized` for one
+	 */
+	static manage(body, options = {}) {
+		return visit(options, peer => peer.request(body))
 	}
 
 	get state() {
@@ -206,6 +228,17 @@ export class Portal extends Emitter {
 		const nobody = failed.length > 0 && to !== undefined && missed.length === new Set([to].flat()).size
 		if (refused || nobody) throw failureError(refused ?? failed[0])
 		return { failed: missed }
+	}
+
+	/**
+	 * Manages the room that one is in, as `Portal.manage()` does.
+	 *
+	 * @param {{request: string, secret?: string}} body `room` may be left out
+	 * @returns {Promise<any>} the reply
+	 */
+	manage(body) {
+		if (this.#state !== 'open') return Promise.reject(new PortalError('room_not_set', 'Join first'))
+		return this.#peer.request({ room: this.room, ...body })
 	}
 
 	/**
@@ -328,7 +361,10 @@ export class Portal extends Emitter {
 
 	/** A membership begins, under an id that one may have had before. */
 	#begin({ peer, reply, members, n }) {
-		const { id, key, resumed, seq, ack, version, limits } = reply
+		const { id, key, resumed, seq, ack, version, limits, description, metadata } = reply
+		this.#peer = peer
+		this.#about = { ...description !== undefined && { description }, ...metadata !== undefined && { metadata } }
+		this.#takeIceServers(reply)
 		this.#fresh = false
 		this.#id = id
 		this.#key = key ?? this.#key
@@ -389,9 +425,26 @@ export class Portal extends Emitter {
 			case 'back':
 				this.#connections.get(entry.id)?.repair()
 				return this.#changed({ ...this.#members.get(entry.id), ...entry, away: undefined })
+			case 'room':
+				return this.#edited(entry)
+			case 'ice':
+				this.#takeIceServers(entry)
+				return false
 			default:
 				return false
 		}
+	}
+
+	#edited({ event, ...about }) {
+		this.#about = about
+		return true
+	}
+
+	/** Credentials that expire are replaced on connections that live as well: they may have to gather again. */
+	#takeIceServers({ ice_servers: iceServers }) {
+		if (!iceServers || this.#options.iceServers || this.#options.rtc?.iceServers) return
+		this.#iceServers = iceServers
+		for (const connection of this.connections) connection.setIceServers(iceServers)
 	}
 
 	#welcome(member) {
@@ -411,7 +464,7 @@ export class Portal extends Emitter {
 			polite: member.polite,
 			signal: (type, payload) => this.#signal(member.id, type, payload),
 			RTCPeerConnection: this.#options.RTCPeerConnection ?? globalThis.RTCPeerConnection,
-			configuration: { iceServers: this.#options.iceServers ?? [], ...this.#options.rtc },
+			configuration: { iceServers: this.#options.iceServers ?? this.#iceServers, ...this.#options.rtc },
 			tracks: this.#tracks,
 			generation: this.#generations.get(member.id),
 			mayRestart: () => this.#state === 'open' && this.#isThere(member.id)
@@ -502,7 +555,7 @@ export class Portal extends Emitter {
 	}
 
 	#info() {
-		return { room: this.room, id: this.#id, version: this.#version, members: this.members }
+		return { room: this.room, id: this.#id, version: this.#version, members: this.members, ...this.#about }
 	}
 
 	/** Says goodbye; the socket stays open, as closing it right behind would lose what was said. */
@@ -569,6 +622,8 @@ export class Portal extends Emitter {
 		if (anew) {
 			this.#begin(entered)
 		} else {
+			this.#peer = entered.peer
+			this.#takeIceServers(entered.reply)
 			this.#setState('open')
 			this.#stream.resume(body => entered.peer.request(body))
 		}

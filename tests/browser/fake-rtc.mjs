@@ -39,6 +39,15 @@ export class FakePeerConnection extends EventTarget {
 		FakePeerConnection.all.push(this)
 	}
 
+	getConfiguration() {
+		return this.configuration
+	}
+
+	setConfiguration(configuration) {
+		if (this.signalingState === 'closed') throw new Error('it is closed')
+		this.configuration = configuration
+	}
+
 	createDataChannel(label, options) {
 		const channel = Object.assign(new FakeChannel(), { label, ...options })
 		this.#channels.push(channel)

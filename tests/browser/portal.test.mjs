@@ -587,6 +587,83 @@ test('a membership that is gone begins anew under the same key; connections that
 	assert.deepEqual([portal.members.map(({ id }) => id), said('close').map(({ id }) => id)], [['ada', 'carol'], ['bob']])
 })
 
+test('the ICE servers of the server are used, and renewed on connections that live', async t => {
+	const one = [{ urls: ['turn:t.example'], username: '1:me', credential: 'a' }]
+	const two = [{ urls: ['turn:t.example'], username: '2:me', credential: 'b' }]
+	const three = [{ urls: ['turn:t.example'], username: '3:me', credential: 'c' }]
+	const janus = Object.assign(new FakeJanus(), { members: [ada] })
+	const { join } = janus.handlers
+	janus.handlers.join = body => ({ ...join(body), ice_servers: one })
+	const { portal } = makePortal(janus, { rtc: { iceTransportPolicy: 'relay' } })
+	t.after(() => portal.close())
+	await portal.join()
+	const [{ pc }] = portal.connections
+	assert.deepEqual(pc.configuration, { iceServers: one, iceTransportPolicy: 'relay' })
+	janus.push(1, { event: 'ice', ice_servers: two }, { event: 'joined', member: bob })
+	assert.deepEqual(portal.connections.map(({ pc }) => pc.configuration), [
+		{ iceServers: two, iceTransportPolicy: 'relay' }, { iceServers: two, iceTransportPolicy: 'relay' }
+	])
+	comesBack(janus)
+	const back = janus.handlers.join
+	janus.handlers.join = body => ({ ...back(body), ice_servers: three })
+	janus.sockets[0].drop()
+	await eventually(() => portal.state === 'resuming')
+	await eventually(() => portal.state === 'open')
+	assert.deepEqual(portal.connections.map(({ pc }) => pc.configuration.iceServers), [three, three])
+})
+
+test('ICE servers of the page win', async t => {
+	const own = [{ urls: 'stun:own.example' }]
+	for (const options of [{ iceServers: own }, { rtc: { iceServers: own } }]) {
+		const janus = Object.assign(new FakeJanus(), { members: [ada] })
+		const { join } = janus.handlers
+		janus.handlers.join = body => ({ ...join(body), ice_servers: [{ urls: 'stun:server.example' }] })
+		const { portal } = makePortal(janus, options)
+		t.after(() => portal.close())
+		await portal.join()
+		janus.push(1, { event: 'ice', ice_servers: [{ urls: 'stun:server.example' }] })
+		assert.deepEqual(portal.connections[0].pc.configuration.iceServers, own)
+	}
+})
+
+test('an edited room is told in info', async t => {
+	const { janus, said } = await joined(t)
+	janus.push(1, { event: 'room', description: 'New', locked: true, pin_required: false, max_members: 4 })
+	const { description, locked, pin_required, max_members } = said('info').at(-1)
+	assert.deepEqual([said('info').length, description, locked, pin_required, max_members], [2, 'New', true, false, 4])
+})
+
+test('a room is managed from inside and from outside', async t => {
+	const { janus, portal } = await joined(t)
+	janus.handlers.kick = () => ({ portal: 'success' })
+	await portal.manage({ request: 'kick', secret: 's', id: 'ada' })
+	assert.deepEqual(janus.asked('kick'), [{ room: 'home', request: 'kick', secret: 's', id: 'ada' }])
+	janus.handlers.create = ({ admin_key: key }) => key === 'k' ? { portal: 'success', room: 'new', permanent: false } : refusal('unauthorized', 448)
+	const outside = { url: 'ws://127.0.0.1:1/janus', WebSocket: janus.WebSocket }
+	assert.equal((await Portal.manage({ request: 'create', admin_key: 'k' }, outside)).room, 'new')
+	await assert.rejects(Portal.manage({ request: 'create' }, outside), { code: 'unauthorized', errorCode: 448 })
+	await portal.close()
+	await assert.rejects(portal.manage({ request: 'kick' }), { code: 'room_not_set' })
+})
+
+for (const reason of ['kicked', 'room_destroyed']) {
+	test(`who is told ${reason} does not come back`, async t => {
+		const { janus, portal, said } = await joined(t)
+		janus.pushData({ portal: 'closed', reason })
+		assert.deepEqual([portal.state, said('error').map(({ code }) => code), said('close').length], ['closed', [reason], 2])
+		await wait(20)
+		assert.equal(janus.asked('join').length, 1)
+	})
+
+	test(`who is refused with ${reason} when it comes back gives up`, async t => {
+		const { janus, portal, said } = await joined(t)
+		janus.handlers.join = () => refusal(reason)
+		janus.sockets[0].drop()
+		await eventually(() => portal.state === 'closed')
+		assert.deepEqual(said('error').map(({ code }) => code), [reason])
+	})
+}
+
 test('a membership that knows less than was done is another one, so everything begins anew', async t => {
 	const { janus, portal } = await joined(t)
 	const rejoined = []
