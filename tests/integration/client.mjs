@@ -84,9 +84,10 @@ export class Session {
 	#pending = new Map()
 	#last = 0
 
-	/** @param {string} url @returns {Promise<Session>} */
-	static async open(url) {
+	/** @param {string} url @param {{token?: string}} [envelope] goes into every request @returns {Promise<Session>} */
+	static async open(url, envelope = {}) {
 		const session = new Session()
+		session.envelope = envelope
 		await session.#connect(url, 'janus-protocol')
 		session.id = (await session.request({ janus: 'create' })).data.id
 		return session
@@ -136,7 +137,7 @@ export class Session {
 		}
 		this.#pending.set(transaction, { fail, done, acked: acked.resolve, patient: message.janus === 'message' })
 		if (this.socket.readyState === WebSocket.OPEN)
-			this.socket.send(JSON.stringify({ ...message, transaction, session_id: this.id }))
+			this.socket.send(JSON.stringify({ ...this.envelope, ...message, transaction, session_id: this.id }))
 		else fail(new Error('The connection has ended'))
 		return { transaction, answer: answer.promise, acked: acked.promise }
 	}

@@ -28,6 +28,7 @@ const TRIES = 5
  * @property {string[]} [wrapper] a command that runs Janus, such as ['valgrind', '-q']; it must end by becoming Janus
  * @property {Record<string, string>} [env] added to Janus's environment
  * @property {Record<string, string | number | boolean | null>} [settings] more of janus.jcfg, by 'category.name'
+ * @property {string} [eventHandler] address that Janus's sample event handler posts to; without it there is none
  * @property {{ trigger: number, timeout: number }} [pingpong] seconds until Janus asks a silent WebSocket whether it is
  *   still there, and that it waits for the answer; without it, as in the sample
  * @property {number} [timeout] milliseconds that Janus may take to answer
@@ -188,6 +189,7 @@ async function plan(options) {
 	const place = { folder, admin, ports: { ws, adminWs, http, adminHttp } }
 	writeSettings(place, options, name, secret)
 	link(join(folder, 'plugins'), [plugin])
+	if (options.eventHandler) link(join(folder, 'events'), [join(dirname(transportsOf(janus)), 'events', 'libjanus_sampleevh.so')])
 	link(join(folder, 'transports'), [...wanted].map(transport => join(transportsOf(janus), `libjanus_${transport}.so`)))
 	const command = [...wrapper, janus, '-C', join(folder, 'conf', 'janus.jcfg'), '-F', join(folder, 'conf'), '-o']
 	return {
@@ -203,12 +205,17 @@ function writeSettings({ folder, admin, ports }, options, name, secret) {
 	mkdirSync(conf)
 	const write = (file, text) => writeFileSync(join(conf, file), text)
 	write('janus.plugin.portal.jcfg', options.config ?? sample('janus.plugin.portal.jcfg.sample'))
-	write('janus.jcfg', withSettings(sample('janus/janus.jcfg.sample'), {
+	const watched = options.eventHandler ? 'events: {\n\tbroadcast = true\n}\n' : ''
+	write('janus.eventhandler.sampleevh.jcfg', withSettings('general: {\n}\n', {
+		'general.enabled': true, 'general.events': 'all', 'general.grouping': true, 'general.json': 'compact',
+		'general.backend': options.eventHandler ?? 'http://127.0.0.1:9/',
+	}))
+	write('janus.jcfg', withSettings(sample('janus/janus.jcfg.sample') + watched, {
 		'general.configs_folder': conf,
 		'general.plugins_folder': join(folder, 'plugins'),
 		'general.transports_folder': join(folder, 'transports'),
 		/* Empty folders: no event handler and no logger of the system's Janus. */
-		'general.events_folder': folder,
+		'general.events_folder': options.eventHandler ? join(folder, 'events') : folder,
 		'general.loggers_folder': folder,
 		'general.server_name': name,
 		'general.admin_secret': secret,
