@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** Rooms that outlive Janus: what is promised is kept, and a file that is not understood is left alone. */
+import assert from 'node:assert/strict'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, test } from 'node:test'
+import { eventually, refused, startLab, stopWell } from './lab.mjs'
+
+describe('Permanent rooms', () => {
+	let folder, file, lab
+
+	beforeEach(() => {
+		folder = mkdtempSync(join(tmpdir(), 'portal-state-'))
+		file = join(folder, 'rooms.json')
+	})
+	afterEach(async () => {
+		await lab?.janus.stop()
+		lab = undefined
+		rmSync(folder, { recursive: true })
+	})
+
+	const config = () => `general: {\n\tstate_file = "${file}"\n}\nroom-home: {\n\tdescription = "Of the jcfg"\n}\n`
+	const start = async () => { lab = await startLab({ config: config() }) }
+	const stop = async () => { await stopWell(lab.janus) }
+	const kill = async () => {
+		process.kill(lab.janus.pid, 'SIGKILL')
+		await lab.janus.stop()
+	}
+	const ask = request => lab.adminAsk(request)
+	const entry = async room => (await ask({ request: 'list' })).list.find(found => found.room === room)
+
+	for (const [name, end] of [['a stop', stop], ['SIGKILL', kill]]) {
+		test(`are there again after ${name}, with their last permanent edit`, async () => {
+			await start()
+			assert.deepEqual(await ask({ request: 'create', room: 'attic', description: 'one', secret: 's', pin: 'p', permanent: true }),
+				{ portal: 'success', room: 'attic', permanent: true })
+			await ask({ request: 'edit', room: 'attic', new_description: 'two', new_metadata: { a: 1 }, permanent: true })
+			await ask({ request: 'edit', room: 'attic', new_description: 'three' })
+			await ask({ request: 'create', room: 'brief' })
+			await ask({ request: 'create', room: 'gone', permanent: true })
+			assert.deepEqual(await ask({ request: 'destroy', room: 'gone', permanent: true }), { portal: 'success', room: 'gone', permanent: true })
+			await end()
+			const text = readFileSync(file, 'utf8')
+			assert.deepEqual(Object.keys(JSON.parse(text).rooms), ['attic'])
+			await start()
+			assert.deepEqual(await entry('attic'), { room: 'attic', description: 'two', metadata: { a: 1 }, num_members: 0,
+				max_members: 32, pin_required: true, locked: false })
+			assert.equal(await entry('brief'), undefined)
+			refused(await (await lab.peer()).ask({ request: 'edit', room: 'attic', secret: 'x' }), 'unauthorized')
+			assert.equal((await (await lab.peer()).ask({ request: 'edit', room: 'attic', secret: 's' })).portal, 'success')
+			await lab.join('attic', { pin: 'p' })
+			assert.equal(readFileSync(file, 'utf8'), text)
+		})
+	}
+
+	test('are in a file beside the jcfg if nothing else is said, and the jcfg is left as it is', async () => {
+		lab = await startLab()
+		const conf = join(lab.janus.folder, 'conf'), jcfg = join(conf, 'janus.plugin.portal.jcfg')
+		const before = readFileSync(jcfg)
+		await ask({ request: 'create', room: 'attic', permanent: true })
+		assert.deepEqual(JSON.parse(readFileSync(join(conf, 'janus.plugin.portal.state.json'))), { portal_state: 1, rooms: { attic: {} } })
+		refused(await ask({ request: 'edit', room: 'home', new_pin: '1', permanent: true }), 'room_is_static')
+		refused(await ask({ request: 'destroy', room: 'home', permanent: true }), 'room_is_static')
+		assert.deepEqual(readFileSync(jcfg), before)
+	})
+
+	const good = JSON.stringify({ portal_state: 1, rooms: { attic: { description: 'x'.repeat(300) }, other: {} } }, null, 1)
+	const damaged = {
+		'truncated': good.slice(0, -20), 'empty': '', 'of zeros': '\0'.repeat(good.length),
+		'torn': `${good.slice(0, 100)}\0\0\0\0${good.slice(104, 200)}`, 'two in one': good + good,
+		'an empty object': '{}', 'a list': '[]', 'of another version': good.replace('1', '2'),
+		'a jcfg': 'general: {\n}\n', 'with an option that nobody knows': good.replace('description', 'descriptoin'),
+	}
+	for (const [what, text] of Object.entries(damaged)) {
+		test(`a file that is ${what} keeps the plugin from starting and is left as it is`, async () => {
+			writeFileSync(file, text)
+			lab = await startLab({ config: config() })
+			const { plugins } = await lab.admin({ janus: 'info' })
+			assert.deepEqual(Object.keys(plugins), [])
+			const lines = lab.janus.log().split('\n').filter(line => line.includes('[janus.plugin.portal]'))
+			assert.ok(lines[0].includes(file), lines.join('\n'))
+			assert.match(lines[1], /Not started: bring back a copy of that file, or move it away/)
+			assert.equal(readFileSync(file, 'utf8'), text)
+			assert.deepEqual(readdirSync(folder), ['rooms.json'])
+		})
+	}
+
+	test('a room of the jcfg wins, the other one is not lost', async () => {
+		writeFileSync(file, JSON.stringify({ portal_state: 1, rooms: { home: { description: 'Of the state' } } }))
+		await start()
+		assert.equal((await entry('home')).description, 'Of the jcfg')
+		assert.match(lab.janus.log(), /room home was made permanent, but is in the jcfg as well/)
+		await ask({ request: 'create', room: 'attic', permanent: true })
+		assert.deepEqual(JSON.parse(readFileSync(file)).rooms, { attic: {}, home: { description: 'Of the state' } })
+	})
+
+	test('a folder that takes no file: permanent is false, Janus’s log says why, and nothing is left behind', async () => {
+		await start()
+		await ask({ request: 'create', room: 'first', permanent: true })
+		const before = readFileSync(file, 'utf8')
+		/* Root may write anywhere, so the place of the new file is taken by a folder. */
+		const beside = `${file}.new`
+		mkdirSync(beside)
+		assert.deepEqual(await ask({ request: 'create', room: 'second', permanent: true }), { portal: 'success', room: 'second', permanent: false })
+		await eventually('the warning', () => /could not be made permanent: .*rooms\.json/.test(lab.janus.log()))
+		assert.equal(readFileSync(file, 'utf8'), before)
+		rmSync(beside, { recursive: true })
+		/* The next one that can be written holds it as well. */
+		assert.equal((await ask({ request: 'edit', room: 'first', permanent: true })).permanent, true)
+		assert.deepEqual(Object.keys(JSON.parse(readFileSync(file)).rooms), ['first', 'second'])
+		assert.ok(!existsSync(beside))
+	})
+
+	test('killed again and again while rooms are made: every one that was promised is there', async () => {
+		const promised = new Set()
+		for (let round = 0; round < 8; round++) {
+			await start()
+			await allThere(promised, round)
+			let last = 0
+			const making = (async () => {
+				for (let i = 0; ; i++) {
+					const room = `r${round}-${i}`
+					const reply = await ask({ request: 'create', room, description: 'x'.repeat(500), permanent: true }).catch(() => null)
+					if (reply?.permanent !== true) return
+					promised.add(room)
+					last = i
+				}
+			})()
+			await eventually('some rooms', () => last >= 5 + round)
+			await kill()
+			await making
+		}
+		await start()
+		await allThere(promised, 8)
+		assert.ok(promised.size > 8 * 5)
+	})
+
+	async function allThere(promised, round) {
+		const there = new Set()
+		for (let after; ;) {
+			const { list, next } = await ask({ request: 'list', after })
+			for (const { room } of list) there.add(room)
+			if (!next) break
+			after = next
+		}
+		for (const room of promised) assert.ok(there.has(room), `${room} is lost in round ${round}`)
+	}
+})
