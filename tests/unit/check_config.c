@@ -168,13 +168,18 @@ START_TEST(sample_has_the_three_rooms_and_is_all_defaults) {
 }
 END_TEST
 
-/* Turns "#max_signal = 65536" lines into live ones: each is an option, and says its true default. */
-START_TEST(sample_tells_every_general_option_with_its_default) {
+/* Turns "#max_signal = 65536" lines into live ones, and the group "ice": each is an option, and says its true default. */
+START_TEST(sample_tells_every_option_with_its_default) {
 	g_autofree char *text = sample_text(), *error = NULL;
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 	int count = 0;
+	bool in_ice = false;
 	for(char **line = lines; *line != NULL; line++) {
-		if(g_str_has_prefix(*line, "\t#")) {
+		in_ice |= g_str_has_prefix(*line, "#ice: {");
+		if(in_ice && (*line)[0] == '#')
+			(*line)[0] = ' ';
+		in_ice &= !g_str_has_prefix(*line, " }");
+		if(g_str_has_prefix(*line, "\t#") && g_ascii_isalpha((*line)[2])) {
 			(*line)[1] = ' ';
 			count++;
 		}
@@ -182,11 +187,15 @@ START_TEST(sample_tells_every_general_option_with_its_default) {
 	g_autofree char *live = g_strjoinv("\n", lines);
 	g_autoptr(portal_config) sample = read_text(live, -1, &error);
 	ck_assert_msg(sample != NULL, "%s", error);
-	ck_assert_int_eq(count, sizeof(portal_limits) / sizeof(json_int_t));
+	ck_assert_int_eq(count, sizeof(portal_limits) / sizeof(json_int_t) + 3); /* and admin_key, events, state_file */
+	ck_assert(sample->events && sample->admin_key != NULL && sample->state_file != NULL);
+	ck_assert_uint_eq(json_array_size(sample->ice.servers), 2);
+	ck_assert_ptr_nonnull(sample->ice.turn_secret);
 	json_auto_t *none = json_object();
 	portal_config_error unused = { 0 };
 	g_autoptr(portal_config) defaults = portal_config_new(none, &unused);
 	ck_assert(memcmp(&sample->limits, &defaults->limits, sizeof(portal_limits)) == 0);
+	ck_assert_int_eq(sample->ice.turn_ttl, defaults->ice.turn_ttl);
 }
 END_TEST
 
@@ -203,7 +212,7 @@ Suite *config_suite(void) {
 	tcase_add_test(tests, what_is_no_text_file_is_refused);
 	tcase_add_test(tests, groups_in_groups_end_somewhere);
 	tcase_add_test(tests, sample_has_the_three_rooms_and_is_all_defaults);
-	tcase_add_test(tests, sample_tells_every_general_option_with_its_default);
+	tcase_add_test(tests, sample_tells_every_option_with_its_default);
 	suite_add_tcase(suite, tests);
 	return suite;
 }
