@@ -13,6 +13,7 @@ let portal = null
 let stream = new MediaStream()
 const tiles = new Map()
 const names = new Map()
+let locked = false
 
 // The room
 
@@ -28,7 +29,12 @@ async function enter(room) {
 		connection.on('state', state => { tile.state.textContent = STATES[state] ?? '' })
 	})
 	portal.on('close', ({ id }) => removeTile(id))
-	portal.on('info', showMembers)
+	locked = false
+	portal.on('info', info => {
+		if (info.locked !== undefined && info.locked !== locked) addEvent(info.locked ? 'The room is locked' : 'The room is open again')
+		locked = info.locked ?? locked
+		showMembers(info)
+	})
 	portal.on('state', state => { $('resuming').hidden = state !== 'resuming' })
 	portal.on('message', ({ from, type, payload }) => {
 		if (type === 'chat' && typeof payload?.text === 'string') addMessage(payload.text, from)
@@ -45,6 +51,7 @@ async function enter(room) {
 async function leave(problem = '') {
 	const left = portal
 	portal = null
+	$('owner').close()
 	for (const track of stream.getTracks()) track.stop()
 	stream = new MediaStream()
 	for (const id of tiles.keys()) removeTile(id)
@@ -166,6 +173,7 @@ function showMembers({ members }) {
 		showMedia(tile, metadata)
 	}
 	if (!$('room').hidden) tellChanges(before)
+	showOwner()
 	const others = members.length === 0 ? 'nobody else is here yet: share the address of this page' : `${members.length + 1} members`
 	$('where').replaceChildren(textElement('b', portal.room), ` · ${others}`)
 }
@@ -182,6 +190,66 @@ function arrange() {
 	}
 	$('tiles').style.setProperty('--columns', best.columns)
 	$('tiles').style.setProperty('--rows', best.rows)
+}
+
+// Managing the room, by whoever has its secret
+
+function openOwner() {
+	complainTo('owner-problem', '')
+	$('owner').showModal()
+	showOwner()
+}
+
+function showOwner() {
+	if (!$('owner').open || !portal) return
+	const items = portal.members.map(({ id, display = 'Somebody' }) => {
+		const kick = Object.assign(textElement('button', 'Show out', 'plain warn'), { type: 'button' })
+		kick.onclick = () => manage({ request: 'kick', id })
+		const item = document.createElement('li')
+		item.append(textElement('span', display), kick)
+		return item
+	})
+	$('owner-members').replaceChildren(...items.length > 0 ? items : [textElement('li', 'Nobody else is here.', 'quiet')])
+	$('manage').elements.lock.textContent = locked ? 'Unlock' : 'Lock'
+}
+
+/** The secret is in its field only, and goes with the page. */
+async function manage(body) {
+	try {
+		await portal.manage({ ...body, secret: $('owner-secret').value })
+		complainTo('owner-problem', '')
+	} catch (error) {
+		complainTo('owner-problem', error.code === 'unauthorized' ? 'This is not the secret of the room.' : error.message)
+	}
+}
+
+function pressed({ target }) {
+	if (target.name === 'lock') manage({ request: 'edit', new_locked: !locked })
+	if (target.name === 'pin') manage({ request: 'edit', new_pin: $('owner-pin').value || null })
+	if (target.name === 'destroy' && confirm('Destroy this room for everybody?')) manage({ request: 'destroy' })
+}
+
+async function create(event) {
+	event.preventDefault()
+	if (!$('name').reportValidity() || $('choice').disabled) return
+	const { room, pin, secret, admin_key: key } = event.target.elements
+	const given = Object.fromEntries([room, pin, secret, key].filter(({ value }) => value).map(({ name, value }) => [name, value]))
+	complain('')
+	try {
+		await Portal.manage({ request: 'create', ...given }, { url })
+	} catch (error) {
+		return complain(CREATION[error.code] ?? error.message)
+	}
+	$('owner-secret').value = secret.value
+	$('pin').value = pin.value
+	key.value = ''
+	await go(room.value)
+}
+
+const CREATION = {
+	unauthorized: 'The server does not let you create rooms with this key.',
+	room_exists: 'There is a room of that name already.',
+	connection_lost: 'The server cannot be reached.'
 }
 
 // The chat
@@ -282,6 +350,10 @@ async function choose(event) {
 	event.preventDefault()
 	const room = event.submitter?.value || $('rooms').querySelector('button:not(:disabled)')?.value
 	if (!room || $('choice').disabled) return
+	await go(room)
+}
+
+async function go(room) {
 	remember($('name').value)
 	complain('')
 	$('choice').disabled = true
@@ -303,7 +375,9 @@ const REASONS = {
 	wrong_pin: room => `The room “${room}” needs another PIN.`,
 	replaced: () => 'This place in the room was taken over from elsewhere.',
 	connection_lost: () => 'The connection to the server is lost.',
-	kicked: room => `You were shown out of “${room}”.`
+	kicked: room => `You were shown out of “${room}”.`,
+	room_destroyed: room => `The room “${room}” is no longer there.`,
+	wrong_token: room => `The room “${room}” is for invited members only.`
 }
 
 function explain(error, room) {
@@ -311,9 +385,12 @@ function explain(error, room) {
 	return REASONS[error.code]?.(room) ?? error.message
 }
 
-function complain(problem) {
-	$('problem').textContent = problem
-	$('problem').hidden = !problem
+const complain = problem => complainTo('problem', problem)
+
+function complainTo(id, problem) {
+	$(id).textContent = problem
+	$(id).hidden = !problem
+	if (problem) $(id).scrollIntoView({ block: 'nearest' })
 }
 
 // Small things
@@ -352,6 +429,14 @@ $('toggle-chat').addEventListener('click', () => showChat(!$('room').classList.c
 $('microphone').addEventListener('click', event => toggle(event.currentTarget, stream.getAudioTracks()))
 $('camera').addEventListener('click', event => toggle(event.currentTarget, stream.getVideoTracks()))
 $('leave').addEventListener('click', () => leave())
+$('manage-room').addEventListener('click', openOwner)
+$('manage').addEventListener('click', pressed)
+$('owner-pin').addEventListener('keydown', event => {
+	if (event.key !== 'Enter') return
+	event.preventDefault() // which would close the panel
+	$('manage').elements.pin.click()
+})
+$('create').addEventListener('submit', create)
 $('dismiss').addEventListener('click', () => { $('notice').hidden = true })
 new ResizeObserver(arrange).observe($('tiles'))
 $('name').value = remembered()

@@ -24,6 +24,12 @@ const HEADERS = {
 	'Cache-Control': 'no-cache',
 }
 
+/** The page for administrators asks an Admin API, wherever that is. */
+function forPage(path) {
+	const policy = HEADERS['Content-Security-Policy']
+	return path.endsWith('/admin.html') ? { 'Content-Security-Policy': policy.replace('ws: wss:', 'ws: wss: http: https:') } : {}
+}
+
 /**
  * @param {{ root: string, janusUrl: string, port?: number }} options `port` 0 is any free one
  * @returns {Promise<{ url: string, janusUrl: string, cut: (on: boolean) => void, close: () => Promise<void> }>} `janusUrl` may
@@ -67,7 +73,7 @@ async function serve(folder, request, response) {
 		const file = await locate(folder, request.url)
 		if (!file) return refuse(response, 404)
 		const type = TYPES[extname(file.path)] ?? 'application/octet-stream'
-		response.writeHead(200, { ...HEADERS, 'Content-Type': type, 'Content-Length': file.size })
+		response.writeHead(200, { ...HEADERS, ...forPage(file.path), 'Content-Type': type, 'Content-Length': file.size })
 		if (request.method === 'HEAD') return response.end()
 		createReadStream(file.path).on('error', () => response.destroy()).pipe(response)
 	} catch {
