@@ -396,7 +396,8 @@ function rosterFrom(members, entries) {
 
 describe('Exactly once and in order', () => {
 	const { lab, newRoom } = useRooms({ max_backlog: 64 * 1024 * 1024 })
-	const COUNT = 2000, DROPS = 20
+	/* So many that they are still under way when the first new connection is there, however fast the machine is. */
+	const COUNT = 8000, DROPS = 20
 
 	/* What may happen to a connection, and how the member gets its next one. */
 	const FAULTS = {
