@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { Emitter, PortalError, emit } from './events.js'
+import { Messages, fromBase64, toBase64 } from './messages.js'
 
 /** Tries to begin anew, without having been connected in between, after negotiation went wrong. */
 const MAX_RENEWALS = 3
@@ -14,7 +15,8 @@ const MAX_CANDIDATES = 256
  * The direct connection to one other member.
  *
  * Events: `track` ({track, streams, receiver, transceiver}), `state` (the RTCPeerConnection's connectionState),
- * `close` (this), `error` (a PortalError).
+ * `message` ({type, payload}: what the other member sent), `renewed` (this: `pc` is another one), `close` (this),
+ * `error` (a PortalError).
  *
  * Both sides may offer at any time ("perfect negotiation"): when two offers meet, the polite side takes its own
  * back and the impolite side ignores the other's. Everything that concerns this member's negotiation is done one
@@ -41,12 +43,14 @@ export class Connection extends Emitter {
 	#offerTimer
 	/** @type {Map<MediaStreamTrack, MediaStream[]>} */
 	#tracks = new Map()
+	#messages
 
 	/**
 	 * @param {object} options
 	 * @param {string} options.id the other member
 	 * @param {boolean} options.polite what this side is
-	 * @param {(type: string, payload: object) => void} options.signal sends to the other member
+	 * @param {(type: string, payload: any) => Promise<any> | void} options.signal sends to the other member
+	 * @param {() => boolean} [options.reachable] whether signals reach the other member, be it now or when it is back
 	 * @param {typeof RTCPeerConnection} options.RTCPeerConnection
 	 * @param {RTCConfiguration} [options.configuration]
 	 * @param {Iterable<[MediaStreamTrack, MediaStream[]]>} [options.tracks]
@@ -56,7 +60,7 @@ export class Connection extends Emitter {
 	 */
 	constructor({
 		id, polite, signal, RTCPeerConnection, configuration = {}, tracks = [], mayRestart = () => true,
-		generation = 0, patience = 10_000
+		reachable = () => false, generation = 0, patience = 10_000
 	}) {
 		super()
 		/** The other member's id. */
@@ -70,8 +74,39 @@ export class Connection extends Emitter {
 		this.#patience = patience
 		this.#generation = Math.max(1, generation)
 		this.#tracks = new Map(tracks)
+		this.#messages = new Messages({
+			direct: { open: () => this.channel?.readyState === 'open', send: frame => this.channel.send(frame) },
+			server: { open: reachable, send: frame => signal('portal.data', toBase64(frame)) },
+			deliver: (type, payload) => emit(this, 'message', { type, payload })
+		})
 		this.#open()
 		if (generation > 0) this.renew()
+	}
+
+	/**
+	 * Sends a message: in order and once, over the direct connection or, while there is none, through the server.
+	 *
+	 * @param {any} payload a string, an ArrayBuffer, a view of one, a Blob, or anything that is JSON
+	 * @param {string | null} [type] of one's own
+	 * @returns {Promise<void>} resolves when there is room for more
+	 */
+	send(payload, type = null) {
+		return this.#messages.send(payload, type)
+	}
+
+	/** How messages go now: `direct`, `server`, or null while they wait. */
+	get route() {
+		return this.#messages.route
+	}
+
+	/** Whether the server reaches the other member has changed. */
+	rerouted() {
+		this.#messages.rerouted()
+	}
+
+	/** What was on its way through the server may be lost. */
+	sendAgain() {
+		this.#messages.again()
 	}
 
 	/** What carries a lower one belongs to a former RTCPeerConnection. */
@@ -123,6 +158,7 @@ export class Connection extends Emitter {
 		this.closed = true
 		clearTimeout(this.#offerTimer)
 		this.#pc.close()
+		this.#messages.close()
 		emit(this, 'close', this)
 	}
 
@@ -135,6 +171,7 @@ export class Connection extends Emitter {
 	take(type, payload) {
 		if (type === 'description') this.#step(() => this.#takeDescription(payload ?? {}))
 		if (type === 'candidate') this.#step(() => this.#takeCandidate(payload ?? {}))
+		if (type === 'portal.data' && !this.closed) this.#messages.receive(fromBase64(payload), 'server')
 		if (type === 'portal.renew') this.#step(() => this.#takeRenew(payload ?? {}))
 	}
 
@@ -165,7 +202,15 @@ export class Connection extends Emitter {
 		})
 		/** The library's own channel: so that there is always something to negotiate. */
 		this.channel = pc.createDataChannel('portal', { negotiated: true, id: 0 })
-		this.channel.addEventListener('close', () => this.#stateChanged(pc))
+		this.channel.binaryType = 'arraybuffer'
+		this.channel.addEventListener('open', () => this.#messages.rerouted())
+		this.channel.addEventListener('close', () => {
+			this.#messages.rerouted()
+			this.#stateChanged(pc)
+		})
+		this.channel.addEventListener('message', ({ data }) => {
+			if (data instanceof ArrayBuffer) this.#messages.receive(new Uint8Array(data), 'direct')
+		})
 		for (const [track, streams] of this.#tracks) pc.addTrack(track, ...streams)
 		clearTimeout(this.#offerTimer)
 		this.#offerTimer = this.polite ? undefined : setTimeout(() => this.#step(() => this.#offer(pc)), this.#patience)
@@ -252,6 +297,8 @@ export class Connection extends Emitter {
 		this.#pc.close()
 		this.#generation = generation
 		this.#open()
+		this.#messages.rerouted()
+		emit(this, 'renewed', this)
 	}
 
 	#report(what, cause) {

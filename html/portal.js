@@ -5,6 +5,7 @@ import { Session, within } from './signal.js'
 import { Stream } from './stream.js'
 
 export { Connection, PortalError }
+export { PortalGun } from './portal-gun.js'
 
 const PLUGIN = 'janus.plugin.portal'
 
@@ -57,7 +58,7 @@ const FAREWELL = 2_000
  *
  * Events: `connection` (Connection: a member to be connected with), `close` (Connection: it ended),
  * `info` (Info: the roster, whenever it changes), `message` ({from, type, payload}: what another member sent
- * through the server), `error` (PortalError), `state` (`idle`, `connecting`, `open`, `resuming`, `closed`), `rejoined`
+ * with `send()`), `signal` (the same, of `signal()`), `error` (PortalError), `state` (`idle`, `connecting`, `open`, `resuming`, `closed`), `rejoined`
  * (Info: the membership had ended while the connection was lost, so this is a new one, under the same id).
  *
  * When the connection to the server is lost, the portal comes back by itself and misses nothing; the direct
@@ -210,7 +211,35 @@ export class Portal extends Emitter {
 	}
 
 	/**
-	 * Sends something of one's own to other members, through the server, in order.
+	 * Sends a message to other members: to each in order and once, over the direct connection or, while there is none,
+	 * through the server.
+	 *
+	 * @param {string} type of one's own
+	 * @param {any} [payload] a string, an ArrayBuffer, a view of one, a Blob, or anything that is JSON
+	 * @param {{to?: string | string[]}} [options] whom to; to everyone else by default
+	 * @returns {Promise<{failed: {id: string, code: string, error: string}[]}>} when there is room for more with each; those
+	 *   who were not reached, as they are not there; if `to` names nobody who is, it rejects
+	 */
+	async send(type, payload = {}, { to } = {}) {
+		this.#opened()
+		const ids = to === undefined ? [...this.#connections.keys()] : [...new Set([to].flat())]
+		const failed = []
+		await Promise.all(ids.map(async id => {
+			try {
+				const connection = this.#connections.get(id)
+				if (!connection) throw new PortalError('member_not_found', 'to: no such member in this room', { id })
+				await connection.send(payload, type)
+			} catch (error) {
+				failed.push(error)
+			}
+		}))
+		if (to !== undefined && failed.length === ids.length) throw failed[0] ?? new PortalError('invalid_field', 'to: is an empty list')
+		return { failed: failed.map(({ id, code, message }) => ({ id, code, error: message })) }
+	}
+
+	/**
+	 * Sends a signal of one's own to other members, through the server, in order: for programs that do not use this library,
+	 * too, and for what has to do with connections. Smaller than a message may be (`limits.max_signal` of the server).
 	 *
 	 * @param {string} type any but `description`, `candidate` and those that begin with `portal.`
 	 * @param {any} [payload]
@@ -218,7 +247,7 @@ export class Portal extends Emitter {
 	 * @returns {Promise<{failed: {id: string, code: string, error: string}[]}>} those of several who were not
 	 *   reached; if nobody was, it rejects
 	 */
-	async send(type, payload = {}, { to } = {}) {
+	async signal(type, payload = {}, { to } = {}) {
 		if (type === 'description' || type === 'candidate' || type.startsWith('portal.')) {
 			throw new PortalError('invalid_type', `Signals of type ${type} are the library's own`)
 		}
@@ -455,6 +484,7 @@ export class Portal extends Emitter {
 		// Who comes back under the same id after its membership ended may have kept the direct connection, as this side did.
 		this.#lingering.get(id)?.()
 		this.#lingering.delete(id)
+		connection.sendAgain()
 		if (!connection.alive) connection.renew()
 	}
 
@@ -467,11 +497,13 @@ export class Portal extends Emitter {
 			configuration: { iceServers: this.#options.iceServers ?? this.#iceServers, ...this.#options.rtc },
 			tracks: this.#tracks,
 			generation: this.#generations.get(member.id),
+			reachable: () => this.#state === 'open' && this.#members.has(member.id),
 			mayRestart: () => this.#state === 'open' && this.#isThere(member.id)
 		})
 		this.#connections.set(member.id, connection)
 		connection.on('close', () => this.#dropped(connection))
 		connection.on('error', error => emit(this, 'error', error))
+		connection.on('message', message => emit(this, 'message', { from: member.id, ...message }))
 		emit(this, 'connection', connection)
 	}
 
@@ -523,7 +555,7 @@ export class Portal extends Emitter {
 		if (type === 'description' || type === 'candidate' || type.startsWith('portal.')) {
 			this.#connections.get(from)?.take(type, payload)
 		} else {
-			emit(this, 'message', { from, type, payload })
+			emit(this, 'signal', { from, type, payload })
 		}
 		return false
 	}
@@ -533,6 +565,7 @@ export class Portal extends Emitter {
 		try {
 			const { failed: [failure] } = await this.#stream.relay({ to, type, payload })
 			if (!failure || failure.code === 'member_not_found') return
+			if (type === 'portal.data') return failure // which the connection deals with
 			if (failure.code === 'recipient_full') return this.#renewLater(to, failure.retry_after)
 			emit(this, 'error', failureError(failure, to))
 		} catch (error) {
@@ -685,6 +718,7 @@ export class Portal extends Emitter {
 	#setState(state) {
 		if (state === this.#state) return
 		this.#state = state
+		for (const connection of this.connections) connection.rerouted()
 		emit(this, 'state', state)
 	}
 }

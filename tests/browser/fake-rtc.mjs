@@ -9,6 +9,8 @@ let counter = 0
 
 class FakeChannel extends EventTarget {
 	readyState = 'connecting'
+
+	send() {}
 }
 
 export class FakePeerConnection extends EventTarget {

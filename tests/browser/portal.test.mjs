@@ -15,7 +15,7 @@ function makePortal(janus, options = {}) {
 		...options
 	})
 	const seen = []
-	for (const type of ['connection', 'close', 'info', 'message', 'error', 'state']) {
+	for (const type of ['connection', 'close', 'info', 'message', 'signal', 'error', 'state']) {
 		portal.on(type, thing => seen.push([type, thing]))
 	}
 	const said = type => seen.filter(([name]) => name === type).map(([, thing]) => thing)
@@ -150,7 +150,7 @@ test('events that come before the answer to join are kept until it is there', as
 	t.after(() => portal.close())
 	await portal.join()
 	assert.deepEqual(seen.map(([type, thing]) => [type, thing.id ?? thing.from ?? thing]).slice(2), [
-		['connection', 'ada'], ['info', 'me'], ['connection', 'bob'], ['info', 'me'], ['message', 'bob']
+		['connection', 'ada'], ['info', 'me'], ['connection', 'bob'], ['info', 'me'], ['signal', 'bob']
 	])
 })
 
@@ -164,7 +164,7 @@ test('of the events that the roster of the join contains only the signals are ta
 	janus.push(1, { event: 'left', id: 'ada', reason: 'leave' }, { event: 'signal', from: 'ada', type: 'a', payload: 1 })
 	janus.push(3, { event: 'joined', member: bob })
 	assert.deepEqual(portal.members, [ada, bob])
-	assert.deepEqual([said('message').length, said('close').length], [1, 0])
+	assert.deepEqual([said('signal').length, said('close').length], [1, 0])
 })
 
 test('events that were seen already are dropped', async t => {
@@ -173,7 +173,7 @@ test('events that were seen already are dropped', async t => {
 	janus.push(1, hello(1), hello(2))
 	janus.push(2, hello(2), hello(3))
 	janus.push(1, hello(1))
-	assert.deepEqual(said('message').map(({ payload }) => payload), [1, 2, 3])
+	assert.deepEqual(said('signal').map(({ payload }) => payload), [1, 2, 3])
 })
 
 test('where events are missing they are asked for again, from another peer', async t => {
@@ -248,8 +248,8 @@ test('what was configured is said again when the portal is joined again', async 
 
 test('requests that change something are numbered, in order', async t => {
 	const { janus, portal } = await joined(t, { members: [] })
-	await portal.send('one')
-	await Promise.all([portal.send('two'), portal.configure({ display: 'X' })])
+	await portal.signal('one')
+	await Promise.all([portal.signal('two'), portal.configure({ display: 'X' })])
 	await portal.close()
 	const numbered = janus.requests.slice(1).map(({ request, seq }) => [request, seq])
 	assert.deepEqual(numbered, [['relay', 1], ['relay', 2], ['configure', 3], ['leave', 4]])
@@ -257,7 +257,7 @@ test('requests that change something are numbered, in order', async t => {
 
 test('signals of one turn go in one request', async t => {
 	const { janus, portal } = await joined(t, { members: [] })
-	await Promise.all([portal.send('a', 1), portal.send('b', { x: 1 }, { to: 'ada' }), portal.send('c', null, { to: ['ada', 'bob'] })])
+	await Promise.all([portal.signal('a', 1), portal.signal('b', { x: 1 }, { to: 'ada' }), portal.signal('c', null, { to: ['ada', 'bob'] })])
 	assert.deepEqual(janus.asked('relay').map(({ signals }) => signals), [[
 		{ type: 'a', payload: 1 }, { to: 'ada', type: 'b', payload: { x: 1 } }, { to: ['ada', 'bob'], type: 'c', payload: null }
 	]])
@@ -265,10 +265,10 @@ test('signals of one turn go in one request', async t => {
 
 test('a turn\'s signals are split by the server\'s limits', async t => {
 	const { janus, portal } = await joined(t, { members: [], limits: { max_signals: 4, max_request: 10_000 } })
-	await Promise.all(Array.from({ length: 10 }, (_, i) => portal.send('small', i)))
+	await Promise.all(Array.from({ length: 10 }, (_, i) => portal.signal('small', i)))
 	assert.deepEqual(janus.asked('relay').map(({ signals }) => signals.length), [4, 4, 2])
 	janus.requests = []
-	await Promise.all(Array.from({ length: 4 }, () => portal.send('big', 'ä'.repeat(2_000))))
+	await Promise.all(Array.from({ length: 4 }, () => portal.signal('big', 'ä'.repeat(2_000))))
 	assert.deepEqual(janus.asked('relay').map(({ signals }) => signals.length), [1, 1, 1, 1])
 })
 
@@ -276,7 +276,7 @@ test('no more than the window is unanswered, and nothing overtakes', async t => 
 	const { janus, portal } = await joined(t, { members: [], limits: { window: 3, max_signals: 1 } })
 	const held = []
 	janus.handlers.relay = (body, frame) => void held.push(frame)
-	const sent = Array.from({ length: 8 }, (_, i) => portal.send('x', i))
+	const sent = Array.from({ length: 8 }, (_, i) => portal.signal('x', i))
 	await wait(20)
 	assert.equal(held.length, 3)
 	const answer = ({ transaction, handle_id: sender }) => {
@@ -296,9 +296,9 @@ test('no more than the window is unanswered, and nothing overtakes', async t => 
 for (const answers of ['sync', 'late', 'early']) {
 	test(`answers are understood when they come ${answers}`, async t => {
 		const { portal, janus } = await joined(t, { answers })
-		assert.deepEqual(await portal.send('x'), { failed: [] })
+		assert.deepEqual(await portal.signal('x'), { failed: [] })
 		janus.handlers.relay = () => refusal('too_large', 436)
-		await assert.rejects(portal.send('x'), { code: 'too_large' })
+		await assert.rejects(portal.signal('x'), { code: 'too_large' })
 	})
 }
 
@@ -307,7 +307,7 @@ test('what did not arrive is told to whoever sent it', async t => {
 	const failure = (index, to) => ({ index, to, error_code: 428, error: 'No such member', code: 'member_not_found' })
 	janus.handlers.relay = () => ({ portal: 'success', relayed: 1, failed: [failure(0, ['x']), failure(1, ['x']), failure(3)] })
 	const results = await Promise.allSettled([
-		portal.send('t', 1, { to: ['x', 'y'] }), portal.send('t', 2, { to: 'x' }), portal.send('t', 3), portal.send('t', 4)
+		portal.signal('t', 1, { to: ['x', 'y'] }), portal.signal('t', 2, { to: 'x' }), portal.signal('t', 3), portal.signal('t', 4)
 	])
 	assert.deepEqual(results[0].value, { failed: [{ id: 'x', code: 'member_not_found', error: 'No such member' }] })
 	assert.deepEqual([results[1].reason.code, results[1].reason.errorCode], ['member_not_found', 428])
@@ -318,13 +318,13 @@ test('what did not arrive is told to whoever sent it', async t => {
 test('the library\'s own types cannot be sent by the application', async t => {
 	const { portal } = await joined(t)
 	for (const type of ['description', 'candidate', 'portal.renew', 'portal.x']) {
-		await assert.rejects(portal.send(type, {}), { code: 'invalid_type' })
+		await assert.rejects(portal.signal(type, {}), { code: 'invalid_type' })
 	}
 })
 
 test('sending and configuring before joining is refused', async () => {
 	const { portal } = makePortal(new FakeJanus())
-	await assert.rejects(portal.send('x'), { code: 'room_not_set' })
+	await assert.rejects(portal.signal('x'), { code: 'room_not_set' })
 	await assert.rejects(portal.configure({ display: 'x' }), { code: 'room_not_set' })
 })
 
@@ -332,7 +332,7 @@ test('events are acknowledged after ack_every, and by every request in between',
 	const { janus, portal } = await joined(t, { members: [], limits: { ack_every: 4 } })
 	const hello = { event: 'signal', from: 'ada', type: 'hello', payload: 1 }
 	janus.push(1, hello, hello, hello)
-	await portal.send('x')
+	await portal.signal('x')
 	assert.equal(janus.asked('relay')[0].ack, 3)
 	janus.push(4, hello, hello, hello)
 	await wait(10)
@@ -340,7 +340,7 @@ test('events are acknowledged after ack_every, and by every request in between',
 	janus.push(7, hello)
 	await eventually(() => janus.asked('ack').length > 0)
 	assert.deepEqual(janus.asked('ack'), [{ request: 'ack', ack: 7 }])
-	await portal.send('y')
+	await portal.signal('y')
 	assert.equal(janus.asked('relay')[1].ack, undefined)
 })
 
@@ -403,7 +403,7 @@ test('two portals negotiate through the server', async t => {
 	await eventually(() => [a, b].every(({ portal }) => portal.connections[0].pc.connectionState === 'connected'))
 	await eventually(() => a.track && b.track)
 	assert.deepEqual([a.track, b.track, a.said('error'), b.said('error')], ["b's", "a's", [], []])
-	assert.deepEqual([a.said('message'), b.said('message')], [[], []])
+	assert.deepEqual([a.said('signal'), b.said('signal')], [[], []])
 })
 
 test('a negotiation signal to a member that has just left is no error', async t => {
@@ -461,12 +461,12 @@ test('a listener may close the portal in the middle of what there is to tell', a
 
 test('after close() the portal can be joined again, as a member with numbers of its own', async t => {
 	const { janus, portal } = await joined(t, { members: [] })
-	await portal.send('x')
+	await portal.signal('x')
 	janus.push(1, { event: 'joined', member: ada })
 	await portal.close()
 	janus.requests = []
 	await portal.join()
-	await portal.send('x')
+	await portal.signal('x')
 	assert.deepEqual([janus.sockets.length, janus.asked('relay')[0].seq, portal.members], [2, 1, []])
 	janus.push(1, { event: 'joined', member: bob })
 	assert.deepEqual(portal.members, [bob])
@@ -494,7 +494,7 @@ test('leave is sent even when the window is full', async t => {
 	const page = new EventTarget()
 	const { janus, portal } = await joined(t, { members: [], limits: { window: 1 }, options: { page } })
 	janus.handlers.relay = () => undefined
-	const refused = ['x', 'y', 'z'].map(type => wait(0).then(() => portal.send(type)).catch(error => error.code))
+	const refused = ['x', 'y', 'z'].map(type => wait(0).then(() => portal.signal(type)).catch(error => error.code))
 	await eventually(() => janus.asked('relay').length === 1)
 	await wait(5)
 	page.dispatchEvent(new Event('pagehide'))
@@ -524,12 +524,12 @@ test('what was not answered is sent again under its number, what is sent meanwhi
 	comesBack(janus)
 	const { relay } = janus.handlers
 	janus.handlers.relay = () => undefined
-	const sent = [portal.send('one'), wait(5).then(() => portal.send('two'))]
+	const sent = [portal.signal('one'), wait(5).then(() => portal.signal('two'))]
 	await eventually(() => janus.asked('relay').length === 2)
 	janus.handlers.relay = body => ({ ...relay(body), ...body.seq === 1 && { duplicate: true } })
 	janus.sockets[0].drop()
 	await eventually(() => portal.state === 'resuming')
-	sent.push(portal.send('three'))
+	sent.push(portal.signal('three'))
 	assert.deepEqual(await Promise.all(sent), [{ failed: [] }, { failed: [] }, { failed: [] }])
 	assert.deepEqual(janus.asked('relay').map(({ seq, signals: [{ type }] }) => [seq, type]),
 		[[1, 'one'], [2, 'two'], [1, 'one'], [2, 'two'], [3, 'three']])
@@ -540,8 +540,8 @@ test('a number that was limited comes again, and those behind it wait', async t 
 	const { relay } = janus.handlers
 	let refusals = 2
 	janus.handlers.relay = body => refusals-- > 0 ? { ...refusal('rate_limited', 444), retry_after: 5 } : relay(body)
-	await portal.send('one')
-	await portal.send('two')
+	await portal.signal('one')
+	await portal.signal('two')
 	assert.deepEqual(janus.asked('relay').map(({ seq }) => seq), [1, 1, 1, 2])
 })
 
@@ -560,7 +560,7 @@ test('events that come before the join is answered are kept, and what was seen a
 	await eventually(() => portal.state === 'resuming')
 	await eventually(() => portal.state === 'open')
 	janus.push(4, hello(4))
-	assert.deepEqual(said('message').map(({ payload }) => payload), [1, 2, 3, 4])
+	assert.deepEqual(said('signal').map(({ payload }) => payload), [1, 2, 3, 4])
 	assert.ok(join)
 })
 
@@ -574,7 +574,7 @@ test('a membership that is gone begins anew under the same key; connections that
 	const { pc } = a
 	const { join } = janus.handlers
 	janus.handlers.relay = () => undefined
-	const lost = assert.rejects(portal.send('x'), { code: 'member_gone' })
+	const lost = assert.rejects(portal.signal('x'), { code: 'member_gone' })
 	await eventually(() => janus.asked('relay').some(({ signals }) => signals.some(({ type }) => type === 'x')))
 	janus.handlers.join = body => body.ack === undefined ? join(body) : refusal('member_gone', 447)
 	janus.members = [ada, { id: 'carol', polite: true }]
@@ -668,15 +668,15 @@ test('a membership that knows less than was done is another one, so everything b
 	const { janus, portal } = await joined(t)
 	const rejoined = []
 	portal.on('rejoined', info => rejoined.push(info))
-	await portal.send('one')
-	await portal.send('two')
+	await portal.signal('one')
+	await portal.signal('two')
 	comesBack(janus, () => 1)
 	janus.handlers.sync = () => ({ portal: 'success', room: 'home', version: 9, n: 0, members: [ada] })
 	janus.sockets[0].drop()
 	await eventually(() => portal.state === 'resuming')
 	await eventually(() => portal.state === 'open')
 	assert.deepEqual([rejoined.length, portal.members.map(({ id }) => id)], [1, ['ada']])
-	await portal.send('three')
+	await portal.signal('three')
 	assert.equal(janus.asked('relay').at(-1).seq, 2)
 })
 
@@ -706,7 +706,7 @@ test('a first join whose answer was lost is repaired by joining again, and the r
 	janus.handlers.sync = () => ({ portal: 'success', room: 'home', version: 9, n: 4, members: [ada] })
 	await portal.join()
 	assert.deepEqual([portal.members, janus.asked('join')[1].attempt, janus.asked('join')[1].ack], [[ada], 2, undefined])
-	await portal.send('x')
+	await portal.signal('x')
 	assert.equal(janus.asked('relay').at(-1).seq, 4)
 })
 
@@ -810,14 +810,14 @@ test('what a former session still says is ignored', async t => {
 test('on() hands over the thing and can be stopped; addEventListener gets a DOM event', async t => {
 	const { janus, portal } = await joined(t)
 	const heard = []
-	const stop = portal.on('message', message => heard.push(message.payload))
-	portal.on('message', message => heard.push(message.payload), { once: true })
-	portal.addEventListener('message', event => heard.push([event.type, event.detail.payload]))
+	const stop = portal.on('signal', message => heard.push(message.payload))
+	portal.on('signal', message => heard.push(message.payload), { once: true })
+	portal.addEventListener('signal', event => heard.push([event.type, event.detail.payload]))
 	const hello = payload => ({ event: 'signal', from: 'ada', type: 'hello', payload })
 	janus.push(1, hello(1))
 	stop()
 	janus.push(2, hello(2))
-	assert.deepEqual(heard, [1, 1, ['message', 1], ['message', 2]])
+	assert.deepEqual(heard, [1, 1, ['signal', 1], ['signal', 2]])
 })
 
 test('rooms are listed without joining, page by page', async () => {

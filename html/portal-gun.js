@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+// The API of @openlab/portals/client.js, version 0.2, on top of Portal: a program that was written for that library changes its
+// import and its URL. Its classes keep their names, so `Portal` here is one connection, what is a Connection in portal.js.
+import { Portal as Room } from './portal.js'
+
+/** Before the first try to enter a room succeeds, the next one comes after so many milliseconds. */
+const RETRY = 2_000
+
+/** The room may be there, or the server, at the next try. */
+const PASSING = new Set(['connection_lost', 'session_not_found', 'handle_not_found', 'janus_error', 'rate_limited', 'server_full'])
+
+/** Hands the arguments themselves to its listeners, unlike an EventTarget. */
+export class EventEmitter {
+	/** @type {Map<string, Function[]>} */
+	#listeners = new Map()
+
+	/**
+	 * @param {string} name
+	 * @param {(...args: any[]) => void} listener
+	 */
+	addEventListener(name, listener) {
+		this.#listeners.set(name, [...this.#listeners.get(name) ?? [], listener])
+	}
+
+	/**
+	 * @param {string} name
+	 * @param {(...args: any[]) => void} listener
+	 */
+	removeEventListener(name, listener) {
+		this.#listeners.set(name, (this.#listeners.get(name) ?? []).filter(other => other !== listener))
+	}
+
+	/**
+	 * @param {string} name
+	 * @param {...any} args
+	 */
+	emit(name, ...args) {
+		for (const listener of this.#listeners.get(name) ?? []) listener(...args)
+	}
+}
+
+/** There is no such room on the server. */
+export class RoomNotFoundError extends Error {
+	/** @param {string} room */
+	constructor(room) {
+		super('Room not found')
+		this.name = 'RoomNotFoundError'
+		this.room = room
+	}
+}
+
+/** A STUN or TURN server that could not be used; told as `debug`, since others usually can. */
+export class IceCandidateError extends Error {
+	/** @param {RTCPeerConnectionIceErrorEvent} event */
+	constructor({ address, errorCode, errorText, port, url }) {
+		super('Ice exchange failed')
+		this.name = 'IceCandidateError'
+		Object.assign(this, { address, errorCode, errorText, port, url })
+	}
+}
+
+/** The connection with one other member. Events: `track` (RTCTrackEvent), `error` (Error), `debug` (string, …). */
+export class Portal extends EventEmitter {
+	#connection
+
+	/** @param {import('./peer.js').Connection} connection */
+	constructor(connection) {
+		super()
+		this.#connection = connection
+		this.target = { id: connection.id, polite: connection.polite }
+		/** The RTCPeerConnection; after a renewal there is another Portal with another one. */
+		this.peer = connection.pc
+		this.peer.addEventListener('track', event => this.emit('track', event))
+		this.peer.addEventListener('icecandidateerror', event => this.emit('debug', 'icecandidateerror', new IceCandidateError(event)))
+	}
+
+	/** @param {MediaStream} stream */
+	addMediaStream(stream) {
+		this.#connection.addStream(stream)
+	}
+
+	close() {
+		this.#connection.close()
+	}
+}
+
+/**
+ * A room, entered as soon as this is made. Events: `connection` (Portal), `disconnection` (Portal), `info`
+ * ({id, members: [{id, polite}]}), `error` (Error), `debug` (string, …).
+ */
+export class PortalGun extends EventEmitter {
+	/** @type {Map<string, Portal>} */
+	connections = new Map()
+	#room
+	#closed = false
+	#timer
+
+	/**
+	 * @param {object} options
+	 * @param {string} options.room
+	 * @param {string | URL} options.url of Janus's WebSocket transport
+	 * @param {RTCConfiguration} [options.rtc]
+	 */
+	constructor(options) {
+		super()
+		this.options = options
+		this.#room = new Room({ ...options, url: String(options.url) })
+		this.#room.on('connection', connection => this.#connected(connection))
+		this.#room.on('close', ({ id }) => this.#disconnected(id))
+		this.#room.on('info', ({ id, members }) => {
+			this.emit('info', { id, members: members.map(({ id, polite }) => ({ id, polite })) })
+		})
+		this.#room.on('state', state => this.emit('debug', `state@${state}`))
+		this.#room.on('error', error => this.#failed(error))
+		this.#enter()
+	}
+
+	/** Leaves the room, and lets go of everything. */
+	close() {
+		this.#closed = true
+		clearTimeout(this.#timer)
+		return this.#room.close()
+	}
+
+	async #enter() {
+		try {
+			await this.#room.join()
+			if (this.#closed) await this.#room.close()
+		} catch (error) {
+			if (this.#closed) return
+			if (PASSING.has(error.code)) this.#timer = setTimeout(() => this.#enter(), RETRY)
+			this.emit('error', error.code === 'room_not_found' ? new RoomNotFoundError(this.options.room) : error)
+		}
+	}
+
+	#connected(connection) {
+		// What belongs to the RTCPeerConnection is set up by the program again, on the new one.
+		connection.on('renewed', () => this.#tell(connection))
+		connection.on('error', error => this.connections.get(connection.id)?.emit('error', error))
+		this.#tell(connection)
+	}
+
+	#tell(connection) {
+		const portal = new Portal(connection)
+		this.connections.set(connection.id, portal)
+		this.emit('connection', portal)
+	}
+
+	#disconnected(id) {
+		const portal = this.connections.get(id)
+		this.connections.delete(id)
+		if (portal) this.emit('disconnection', portal)
+	}
+
+	#failed(error) {
+		if (!error.id) this.emit('error', error)
+	}
+}
+
+/** There is none to make here: the signalling is Janus's. */
+export class SignalingChannel {
+	constructor() {
+		throw new Error('There is no SignalingChannel: Portal signals through Janus; make a PortalGun')
+	}
+}
+
+/** @param {number} milliseconds */
+export function pause(milliseconds) {
+	return new Promise(resolve => setTimeout(resolve, milliseconds))
+}
+
+/**
+ * @param {number} milliseconds
+ * @param {() => void} work
+ * @returns {() => void} calls `work` when it was not called for so long
+ */
+export function debounce(milliseconds, work) {
+	let timer
+	return () => {
+		clearTimeout(timer)
+		timer = setTimeout(work, milliseconds)
+	}
+}

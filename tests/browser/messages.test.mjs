@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** Messages between two members over two routes that fail in every way that they can. */
+import { test } from 'node:test'
+import assert from 'node:assert/strict'
+import { Messages, fromBase64, toBase64 } from '../../html/messages.js'
+import { eventually, wait } from './wait.mjs'
+
+/** A pseudo-random source whose seed is printed. */
+function randomness(seed) {
+	let state = seed >>> 0
+	return () => {
+		state = state + 0x6d2b79f5 >>> 0
+		let t = Math.imul(state ^ state >>> 15, state | 1)
+		t ^= t + Math.imul(t ^ t >>> 7, t | 61)
+		return ((t ^ t >>> 14) >>> 0) / 4294967296
+	}
+}
+
+/** Two sides, and two routes between them that a test opens, closes, and makes lose everything in silence. */
+class Pair {
+	routes = { direct: { open: true, silent: false }, server: { open: true, silent: false } }
+	counts = { direct: 0, server: 0 }
+
+	constructor(delay = () => 0) {
+		this.delay = delay
+		this.got = [[], []]
+		this.sides = [0, 1].map(side => this.#side(side))
+	}
+
+	#side(side) {
+		const route = name => {
+			let last = 0
+			return {
+				open: () => this.routes[name].open,
+				send: frame => {
+					const { epoch, silent } = this.routes[name]
+					this.counts[name]++
+					if (name === 'direct' && !this.routes[name].open) throw new Error('the channel is closed')
+					const copy = frame.slice()
+					// In order, as both routes keep it, and lost when the route ends before.
+					last = Math.max(last, performance.now() + this.delay())
+					setTimeout(() => {
+						if (!silent && this.routes[name].epoch === epoch && this.routes[name].open) this.sides[1 - side].receive(copy, name)
+					}, last - performance.now())
+				}
+			}
+		}
+		return new Messages({
+			direct: route('direct'), server: route('server'),
+			deliver: (type, payload) => this.got[side].push(payload)
+		})
+	}
+
+	set(name, change) {
+		Object.assign(this.routes[name], change, { epoch: (this.routes[name].epoch ?? 0) + ('open' in change ? 1 : 0) })
+		for (const side of this.sides) side.rerouted()
+	}
+
+	/** One side is somebody new under the same id. */
+	renew(side) {
+		this.sides[side].close()
+		this.got[side] = []
+		this.sides[side] = this.#side(side)
+	}
+
+	close() {
+		for (const side of this.sides) side.close()
+	}
+}
+
+test('text, JSON and binary arrive as what they were', async t => {
+	const pair = new Pair()
+	t.after(() => pair.close())
+	const large = new Uint8Array(300_000).map((_, i) => i * 7)
+	const sent = ['text ♥', '', { a: [1, null, 'ü'] }, null, 5, large, large.buffer.slice(5, 50), new Blob(['in a blob']), 'x'.repeat(100_000)]
+	for (const value of sent) await pair.sides[0].send(value)
+	await pair.sides[0].send(undefined)
+	await eventually(() => pair.got[1].length === sent.length + 1)
+	const [text, empty, json, nothing, number, bytes, some, blob, long, none] = pair.got[1]
+	assert.deepEqual([text, empty, json, nothing, number, long.length, none], ['text ♥', '', { a: [1, null, 'ü'] }, null, 5, 100_000, null])
+	assert.deepEqual(new Uint8Array(bytes), large)
+	assert.deepEqual(new Uint8Array(some), large.slice(5, 50))
+	assert.equal(new TextDecoder().decode(blob), 'in a blob')
+	assert.equal(pair.counts.server, 0)
+})
+
+test('what was changed after it was sent arrives as it was', async t => {
+	const pair = new Pair()
+	t.after(() => pair.close())
+	const bytes = new Uint8Array([1, 2, 3])
+	const sent = pair.sides[0].send(bytes)
+	await sent
+	bytes[0] = 9
+	await eventually(() => pair.got[1].length === 1)
+	assert.deepEqual([...new Uint8Array(pair.got[1][0])], [1, 2, 3])
+})
+
+test('send waits while the window is full', async t => {
+	const pair = new Pair()
+	t.after(() => pair.close())
+	for (const name of ['direct', 'server']) pair.set(name, { open: false })
+	let sent = 0
+	const sending = (async () => {
+		for (; sent < 300; sent++) await pair.sides[0].send(sent)
+	})()
+	await wait(20)
+	assert.ok(sent >= 250 && sent <= 256, `${sent} were sent`)
+	assert.equal(pair.sides[0].route, null)
+	pair.set('server', { open: true })
+	await sending
+	await eventually(() => pair.got[1].length === 300)
+	assert.deepEqual(pair.got[1], Array.from({ length: 300 }, (_, i) => i))
+	const big = pair.sides[0].send(new Uint8Array(70_000_000))
+	await assert.rejects(big, { code: 'too_large' })
+})
+
+test('a route that ends in the middle loses nothing', async t => {
+	const pair = new Pair(() => 3)
+	t.after(() => pair.close())
+	for (let i = 0; i < 100; i++) pair.sides[0].send(i)
+	await wait(1)
+	pair.set('direct', { open: false })
+	await eventually(() => pair.got[1].length === 100)
+	assert.deepEqual(pair.got[1], Array.from({ length: 100 }, (_, i) => i))
+	assert.ok(pair.counts.server > 0)
+})
+
+test('a direct route through which nothing passes is left after a while, and used again when something does', async t => {
+	t.mock.timers.enable({ apis: ['setTimeout'] })
+	const pair = new Pair()
+	t.after(() => pair.close())
+	const pass = async milliseconds => {
+		for (let i = 0; i < milliseconds; i += 50) {
+			t.mock.timers.tick(50)
+			await Promise.resolve()
+		}
+	}
+	pair.set('direct', { silent: true })
+	for (let i = 0; i < 10; i++) await pair.sides[0].send(i)
+	await pass(2_900)
+	assert.equal(pair.got[1].length, 0)
+	await pass(500)
+	assert.deepEqual([pair.got[1].length, pair.sides[0].route], [10, 'server'])
+	pair.set('direct', { silent: false })
+	pair.routes.server.open = false
+	for (let i = 10; i < 20; i++) await pair.sides[0].send(i)
+	await pass(4_000)
+	assert.deepEqual([pair.got[1].length, pair.sides[0].route], [20, 'direct'])
+})
+
+test('whoever begins anew goes on from what the other has not had acknowledged', async t => {
+	const pair = new Pair()
+	t.after(() => pair.close())
+	for (let i = 0; i < 50; i++) await pair.sides[0].send(i)
+	await eventually(() => pair.got[1].length === 50)
+	await wait(120) // until that is acknowledged
+	pair.renew(1)
+	await pair.sides[0].send('after')
+	await pair.sides[1].send('hello')
+	await eventually(() => pair.got[1].length === 1 && pair.got[0].length === 1)
+	assert.deepEqual(pair.got, [['hello'], ['after']])
+})
+
+test('garbage is no message', async t => {
+	const pair = new Pair()
+	t.after(() => pair.close())
+	for (const bytes of [[], [1], new Array(13).fill(255), new Array(40).fill(3)]) pair.sides[0].receive(new Uint8Array(bytes), 'direct')
+	pair.sides[1].send('good')
+	await eventually(() => pair.got[0].length === 1)
+})
+
+const SEED = Number(process.env.TEST_SEED) || Math.floor(Math.random() * 0xffffffff)
+
+test('10,000 messages each way, in order and once, while both routes fail and come back', async t => {
+	const random = randomness(SEED)
+	t.diagnostic(`seed ${SEED}`)
+	const pair = new Pair(() => random() * 2)
+	t.after(() => pair.close())
+	const COUNT = 10_000
+	const sending = pair.sides.map(async side => {
+		for (let i = 0; i < COUNT; i++) await side.send({ i, fill: 'x'.repeat(random() * 40) })
+	})
+	let done = false
+	const faults = (async () => {
+		for (let i = 0; i < 60 && !done; i++) {
+			await wait(random() * 20)
+			const name = random() < 0.6 ? 'direct' : 'server'
+			pair.set(name, { open: random() < 0.5 })
+		}
+		for (const name of ['direct', 'server']) pair.set(name, { open: true })
+	})()
+	await Promise.all(sending)
+	done = true
+	await faults
+	await eventually(() => pair.got.every(({ length }) => length >= COUNT), 20_000)
+	for (const got of pair.got) assert.ok(got.every(({ i }, place) => i === place) && got.length === COUNT, `seed ${SEED}`)
+	t.diagnostic(JSON.stringify(pair.counts))
+	assert.ok(pair.counts.server > 100 && pair.counts.direct > 100)
+})
+
+test('base64 is that of everybody', () => {
+	for (const length of [0, 1, 2, 3, 100, 20_000]) {
+		const bytes = new Uint8Array(length).map((_, i) => i * 31)
+		assert.equal(toBase64(bytes), Buffer.from(bytes).toString('base64'))
+		assert.deepEqual(fromBase64(toBase64(bytes)), bytes)
+	}
+})
