@@ -50,6 +50,36 @@ export class Emitter extends EventTarget {
 		this.addEventListener(type, handler, options)
 		return () => this.removeEventListener(type, handler, options)
 	}
+
+	/**
+	 * As `on()`, for a listener that is to hear of what was there before, too: soon, but not at once, so that the one who
+	 * listens has what `on()` returns.
+	 *
+	 * @protected
+	 * @param {string} type
+	 * @param {(thing: any) => void} listener
+	 * @param {AddEventListenerOptions | undefined} options
+	 * @param {() => unknown[]} things
+	 * @returns {() => void} stops listening
+	 */
+	replay(type, listener, options, things) {
+		const known = things()
+		let heard = known.length === 0
+		let stopped = false
+		const stop = Emitter.prototype.on.call(this, type, listener, options)
+		if (!heard) queueMicrotask(() => {
+			const there = new Set(things())
+			for (const thing of known) if (!stopped && !options?.signal?.aborted && there.has(thing) && !(options?.once && heard)) {
+				heard = true
+				listener(thing)
+			}
+			if (options?.once) stop()
+		})
+		return () => {
+			stopped = true
+			stop()
+		}
+	}
 }
 
 /**

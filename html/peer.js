@@ -11,11 +11,37 @@ const BROKEN = ['disconnected', 'failed']
 /** Candidates that are kept until there is a description to add them to. */
 const MAX_CANDIDATES = 256
 
+/** A connection that is interrupted for so long is restarted; shorter interruptions mend themselves. */
+const INTERRUPTED = 5_000
+
+/**
+ * Hints for sending a track, as in RTCRtpEncodingParameters.
+ *
+ * @typedef {object} Encoding
+ * @property {number} [maxBitrate] bits a second
+ * @property {number} [maxFramerate]
+ * @property {number} [scaleResolutionDownBy]
+ * @property {boolean} [active]
+ * @property {RTCDegradationPreference} [degradationPreference]
+ */
+
+/**
+ * @typedef {object} Stats
+ * @property {number} [roundTripTime] seconds
+ * @property {boolean} [relayed] whether it goes through a TURN server
+ * @property {string} [local] type of the candidate of this side: `host`, `srflx`, `prflx`, `relay`
+ * @property {string} [remote] the same of the other side
+ * @property {number} [bitrateOut] bits a second, since the stats before
+ * @property {number} [bitrateIn]
+ * @property {number} loss of packets of media that came in, from 0 to 1
+ */
+
 /**
  * The direct connection to one other member.
  *
  * Events: `track` ({track, streams, receiver, transceiver}), `state` (the RTCPeerConnection's connectionState),
- * `message` ({type, payload}: what the other member sent), `renewed` (this: `pc` is another one), `close` (this),
+ * `message` ({type, payload}: what the other member sent), `route` (`direct`, `server` or null: how messages go now),
+ * `channel` (RTCDataChannel: one that the other member opened), `stats` (Stats, if `statsInterval` is set), `renewed` (this: `pc` is another one), `close` (this),
  * `error` (a PortalError).
  *
  * Both sides may offer at any time ("perfect negotiation"): when two offers meet, the polite side takes its own
@@ -41,12 +67,22 @@ export class Connection extends Emitter {
 	#candidates = []
 	#renewals = 0
 	#offerTimer
+	#brokenTimer
+	#statsTimer
+	/** What was told of the other member's tracks, for those who listen later. */
+	#received = new Map()
+	/** @type {Map<MediaStreamTrack, Encoding>} */
+	#encodings = new Map()
+	#route = null
+	#counted = { at: 0, sent: 0, received: 0 }
 	/** @type {Map<MediaStreamTrack, MediaStream[]>} */
 	#tracks = new Map()
 	#messages
 
 	/**
 	 * @param {object} options
+	 * @param {Iterable<[MediaStreamTrack, Encoding]>} [options.encodings]
+	 * @param {number} [options.statsInterval] milliseconds between two `stats`; none without it
 	 * @param {string} options.id the other member
 	 * @param {boolean} options.polite what this side is
 	 * @param {(type: string, payload: any) => Promise<any> | void} options.signal sends to the other member
@@ -60,7 +96,7 @@ export class Connection extends Emitter {
 	 */
 	constructor({
 		id, polite, signal, RTCPeerConnection, configuration = {}, tracks = [], mayRestart = () => true,
-		reachable = () => false, generation = 0, patience = 10_000
+		reachable = () => false, generation = 0, patience = 10_000, encodings = [], statsInterval
 	}) {
 		super()
 		/** The other member's id. */
@@ -74,6 +110,7 @@ export class Connection extends Emitter {
 		this.#patience = patience
 		this.#generation = Math.max(1, generation)
 		this.#tracks = new Map(tracks)
+		this.#encodings = new Map(encodings)
 		this.#messages = new Messages({
 			direct: { open: () => this.channel?.readyState === 'open', send: frame => this.channel.send(frame) },
 			server: { open: reachable, send: frame => signal('portal.data', toBase64(frame)) },
@@ -81,6 +118,29 @@ export class Connection extends Emitter {
 		})
 		this.#open()
 		if (generation > 0) this.renew()
+		if (statsInterval) this.#statsTimer = setInterval(() => this.#tellStats(), statsInterval)
+	}
+
+	/**
+	 * Whoever listens to `track` late is told of those that are there.
+	 *
+	 * @param {string} type
+	 * @param {(thing: any) => void} listener
+	 * @param {AddEventListenerOptions} [options]
+	 */
+	on(type, listener, options) {
+		return this.replay(type, listener, options, () => type === 'track' ? [...this.#received.values()] : [])
+	}
+
+	/**
+	 * A data channel of one's own, on the RTCPeerConnection of now: it ends with that one.
+	 *
+	 * @param {string} label
+	 * @param {RTCDataChannelInit} [options]
+	 * @returns {RTCDataChannel}
+	 */
+	createChannel(label, options) {
+		return this.#pc.createDataChannel(label, options)
 	}
 
 	/**
@@ -102,6 +162,9 @@ export class Connection extends Emitter {
 	/** Whether the server reaches the other member has changed. */
 	rerouted() {
 		this.#messages.rerouted()
+		if (this.closed || this.route === this.#route) return
+		this.#route = this.route
+		emit(this, 'route', this.#route)
 	}
 
 	/** What was on its way through the server may be lost. */
@@ -146,6 +209,74 @@ export class Connection extends Emitter {
 		if (sender) this.#pc.removeTrack(sender)
 	}
 
+	/**
+	 * Sends another track in the place of one, without negotiation.
+	 *
+	 * @param {MediaStreamTrack} track
+	 * @param {MediaStreamTrack} by
+	 * @returns {Promise<void>}
+	 */
+	async replaceTrack(track, by) {
+		const streams = this.#tracks.get(track)
+		if (this.closed || !streams || this.#tracks.has(by)) return
+		this.#tracks.delete(track)
+		this.#tracks.set(by, streams)
+		const encoding = this.#encodings.get(track)
+		if (encoding) this.#encodings.set(by, encoding)
+		await this.#senderOf(track)?.replaceTrack(by)
+	}
+
+	/**
+	 * @param {MediaStreamTrack} track
+	 * @param {Encoding} encoding
+	 */
+	async setEncoding(track, encoding) {
+		this.#encodings.set(track, encoding)
+		const sender = this.closed ? undefined : this.#senderOf(track)
+		if (!sender) return
+		const { degradationPreference, ...hints } = encoding
+		const parameters = sender.getParameters()
+		if (!parameters.encodings?.length) return // Firefox has none before the first negotiation; it is said again then
+		Object.assign(parameters.encodings[0], hints)
+		if (degradationPreference) parameters.degradationPreference = degradationPreference
+		try {
+			await sender.setParameters(parameters)
+		} catch { /* it is a hint, and the RTCPeerConnection may be another one by now */ }
+	}
+
+	#senderOf(track) {
+		return this.#pc.getSenders().find(sender => sender.track === track)
+	}
+
+	/**
+	 * @returns {Promise<Stats>} what there is to know of the RTCPeerConnection of now
+	 */
+	async stats() {
+		const reports = [...(await this.#pc.getStats()).values()]
+		const of = type => reports.filter(report => report.type === type)
+		const by = id => reports.find(report => report.id === id)
+		const pair = by(of('transport')[0]?.selectedCandidatePairId) ?? of('candidate-pair').find(({ nominated, state }) => nominated && state === 'succeeded')
+		const sum = (list, name) => list.reduce((total, report) => total + (report[name] ?? 0), 0)
+		const inbound = of('inbound-rtp'), lost = sum(inbound, 'packetsLost'), got = sum(inbound, 'packetsReceived')
+		const kinds = [by(pair?.localCandidateId), by(pair?.remoteCandidateId)].map(candidate => candidate?.candidateType)
+		const now = { at: performance.now(), sent: sum(of('transport'), 'bytesSent') || (pair?.bytesSent ?? 0),
+			received: sum(of('transport'), 'bytesReceived') || (pair?.bytesReceived ?? 0) }
+		const seconds = (now.at - this.#counted.at) / 1000
+		const rate = name => this.#counted.at > 0 && seconds > 0 ? Math.max(0, (now[name] - this.#counted[name]) * 8 / seconds) : undefined
+		const stats = {
+			roundTripTime: pair?.currentRoundTripTime, relayed: pair && kinds.includes('relay'), local: kinds[0], remote: kinds[1],
+			bitrateOut: rate('sent'), bitrateIn: rate('received'), loss: lost + got > 0 ? Math.max(0, lost) / (lost + got) : 0
+		}
+		this.#counted = now
+		return stats
+	}
+
+	async #tellStats() {
+		if (this.#pc.connectionState !== 'connected') return
+		const stats = await this.stats().catch(() => undefined)
+		if (stats && !this.closed) emit(this, 'stats', stats)
+	}
+
 	/** @param {RTCIceServer[]} iceServers to be used from the next gathering of candidates on */
 	setIceServers(iceServers) {
 		this.#configuration = { ...this.#configuration, iceServers }
@@ -157,6 +288,8 @@ export class Connection extends Emitter {
 		if (this.closed) return
 		this.closed = true
 		clearTimeout(this.#offerTimer)
+		clearTimeout(this.#brokenTimer)
+		clearInterval(this.#statsTimer)
 		this.#pc.close()
 		this.#messages.close()
 		emit(this, 'close', this)
@@ -194,18 +327,28 @@ export class Connection extends Emitter {
 		this.#described = false
 		this.#ignoring = false
 		this.#candidates = []
+		this.#received.clear()
+		this.#counted = { at: 0, sent: 0, received: 0 }
 		pc.addEventListener('negotiationneeded', () => this.#step(() => this.#negotiationNeeded(pc)))
 		pc.addEventListener('icecandidate', ({ candidate }) => this.#candidateFound(pc, candidate))
 		pc.addEventListener('connectionstatechange', () => this.#stateChanged(pc))
 		pc.addEventListener('track', ({ track, streams, receiver, transceiver }) => {
-			emit(this, 'track', { track, streams, receiver, transceiver })
+			const told = { track, streams, receiver, transceiver }
+			this.#received.set(track, told)
+			track.addEventListener?.('ended', () => this.#received.delete(track))
+			emit(this, 'track', told)
+		})
+		pc.addEventListener('datachannel', ({ channel }) => emit(this, 'channel', channel))
+		pc.addEventListener('signalingstatechange', () => {
+			if (pc.signalingState !== 'stable' || this.#stale(pc)) return
+			for (const [track, encoding] of this.#encodings) this.setEncoding(track, encoding)
 		})
 		/** The library's own channel: so that there is always something to negotiate. */
 		this.channel = pc.createDataChannel('portal', { negotiated: true, id: 0 })
 		this.channel.binaryType = 'arraybuffer'
-		this.channel.addEventListener('open', () => this.#messages.rerouted())
+		this.channel.addEventListener('open', () => this.rerouted())
 		this.channel.addEventListener('close', () => {
-			this.#messages.rerouted()
+			this.rerouted()
 			this.#stateChanged(pc)
 		})
 		this.channel.addEventListener('message', ({ data }) => {
@@ -282,6 +425,10 @@ export class Connection extends Emitter {
 		if (this.#stale(pc)) return
 		if (pc.connectionState === 'connected') this.#renewals = 0
 		if (pc.connectionState === 'failed' && this.#mayRestart()) pc.restartIce()
+		clearTimeout(this.#brokenTimer)
+		if (pc.connectionState === 'disconnected') this.#brokenTimer = setTimeout(() => {
+			if (!this.#stale(pc) && pc.connectionState === 'disconnected' && this.#mayRestart()) pc.restartIce()
+		}, INTERRUPTED)
 		emit(this, 'state', pc.connectionState)
 	}
 
@@ -297,7 +444,7 @@ export class Connection extends Emitter {
 		this.#pc.close()
 		this.#generation = generation
 		this.#open()
-		this.#messages.rerouted()
+		this.rerouted()
 		emit(this, 'renewed', this)
 	}
 

@@ -96,6 +96,10 @@ export class Portal extends Emitter {
 	#generations = new Map()
 	/** @type {Map<MediaStreamTrack, MediaStream[]>} */
 	#tracks = new Map()
+	/** @type {Map<MediaStreamTrack, import('./peer.js').Encoding>} */
+	#encodings = new Map()
+	/** @type {Info | null} the last that was told */
+	#told = null
 	#page = new AbortController()
 
 	/**
@@ -107,6 +111,7 @@ export class Portal extends Emitter {
 	 * @param {string} [options.pin] of the room
 	 * @param {string} [options.token] one of those that the room allows
 	 * @param {RTCIceServer[]} [options.iceServers] instead of those that the server gives
+	 * @param {number} [options.statsInterval] milliseconds between two `stats` of a connection; none without it
 	 * @param {RTCConfiguration} [options.rtc] anything else for each RTCPeerConnection
 	 * @param {{token?: string, apisecret?: string}} [options.janus] what Janus itself asks for in every request
 	 * @param {typeof WebSocket} [options.WebSocket]
@@ -159,6 +164,62 @@ export class Portal extends Emitter {
 	 */
 	static manage(body, options = {}) {
 		return visit(options, peer => peer.request(body))
+	}
+
+	/**
+	 * Whoever listens late is told, too: to `connection`, of those that are there; to `info`, of the roster.
+	 *
+	 * @param {string} type
+	 * @param {(thing: any) => void} listener
+	 * @param {AddEventListenerOptions} [options]
+	 */
+	on(type, listener, options) {
+		return this.replay(type, listener, options, () => {
+			if (type === 'connection') return this.connections
+			return type === 'info' && this.#told ? [this.#told] : []
+		})
+	}
+
+	/**
+	 * Messages as they come, from the first call of `next()` on: `for await (const { from, payload } of portal.messages('chat'))`.
+	 * Ends with the portal, and with the signal.
+	 *
+	 * @param {string} [type] only those of this type
+	 * @param {{signal?: AbortSignal, most?: number}} [options] `most` that wait to be taken; the oldest are dropped then
+	 * @returns {AsyncGenerator<{from: string, type: string | null, payload: any}, void, void>}
+	 */
+	async *messages(type, { signal, most = 1_000 } = {}) {
+		const waiting = []
+		let wake = () => {}
+		let ended = this.#state === 'closed' || signal?.aborted
+		const end = () => {
+			ended = true
+			wake()
+		}
+		const stops = [
+			super.on('message', message => {
+				if (type !== undefined && message.type !== type) return
+				if (waiting.push(message) > most) waiting.shift()
+				wake()
+			}),
+			super.on('state', state => state === 'closed' && end())
+		]
+		signal?.addEventListener('abort', end)
+		try {
+			for (;;) {
+				while (waiting.length > 0) yield waiting.shift()
+				if (ended) return
+				await new Promise(resolve => { wake = resolve })
+			}
+		} finally {
+			for (const stop of stops) stop()
+			signal?.removeEventListener('abort', end)
+		}
+	}
+
+	/** `await using portal = new Portal(…)` leaves at the end of the block. */
+	[Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')]() {
+		return this.close()
 	}
 
 	get state() {
@@ -300,6 +361,34 @@ export class Portal extends Emitter {
 		for (const connection of this.#connections.values()) connection.removeTrack(track)
 	}
 
+	/**
+	 * Sends another track in the place of one, to those who are there and to those who come: another camera, a screen.
+	 *
+	 * @param {MediaStreamTrack} track
+	 * @param {MediaStreamTrack} by
+	 */
+	async replaceTrack(track, by) {
+		const streams = this.#tracks.get(track)
+		if (!streams || this.#tracks.has(by)) return
+		this.#tracks.delete(track)
+		this.#tracks.set(by, streams)
+		const encoding = this.#encodings.get(track)
+		if (encoding) this.#encodings.set(by, encoding)
+		this.#encodings.delete(track)
+		await Promise.all(this.connections.map(connection => connection.replaceTrack(track, by)))
+	}
+
+	/**
+	 * Hints for how a track is to be sent: to those who are there and to those who come.
+	 *
+	 * @param {MediaStreamTrack} track
+	 * @param {import('./peer.js').Encoding} encoding
+	 */
+	async setEncoding(track, encoding) {
+		this.#encodings.set(track, encoding)
+		await Promise.all(this.connections.map(connection => connection.setEncoding(track, encoding)))
+	}
+
 	/** @param {MediaStream} stream */
 	addStream(stream) {
 		for (const track of stream.getTracks()) this.addTrack(track, stream)
@@ -384,8 +473,13 @@ export class Portal extends Emitter {
 	#enterRoom(entered) {
 		this.#watchPage()
 		this.#begin(entered)
-		this.#whileOpen(() => emit(this, 'info', this.#info()))
+		this.#whileOpen(() => this.#tellInfo())
 		this.#takeEarly()
+	}
+
+	#tellInfo() {
+		this.#told = this.#info()
+		emit(this, 'info', this.#told)
 	}
 
 	/** A membership begins, under an id that one may have had before. */
@@ -432,7 +526,7 @@ export class Portal extends Emitter {
 		}
 		this.#version = Math.max(this.#version, push.version)
 		const changes = entries.filter(({ number, event }) => this.#whileOpen(() => this.#handle(number, event)))
-		if (changes.length > 0) this.#whileOpen(() => emit(this, 'info', this.#info()))
+		if (changes.length > 0) this.#whileOpen(() => this.#tellInfo())
 		this.#whileOpen(() => this.#stream.acknowledge())
 	}
 
@@ -496,6 +590,8 @@ export class Portal extends Emitter {
 			RTCPeerConnection: this.#options.RTCPeerConnection ?? globalThis.RTCPeerConnection,
 			configuration: { iceServers: this.#options.iceServers ?? this.#iceServers, ...this.#options.rtc },
 			tracks: this.#tracks,
+			encodings: this.#encodings,
+			statsInterval: this.#options.statsInterval,
 			generation: this.#generations.get(member.id),
 			reachable: () => this.#state === 'open' && this.#members.has(member.id),
 			mayRestart: () => this.#state === 'open' && this.#isThere(member.id)
@@ -662,7 +758,7 @@ export class Portal extends Emitter {
 		}
 		for (const connection of this.connections) if (this.#isThere(connection.id)) connection.repair()
 		if (anew) this.#whileOpen(() => emit(this, 'rejoined', this.#info()))
-		this.#whileOpen(() => emit(this, 'info', this.#info()))
+		this.#whileOpen(() => this.#tellInfo())
 		this.#takeEarly()
 	}
 
@@ -682,6 +778,7 @@ export class Portal extends Emitter {
 	#clear() {
 		for (const connection of this.connections) connection.close()
 		this.#members.clear()
+		this.#told = null
 	}
 
 	#end() {
