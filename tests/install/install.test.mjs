@@ -54,6 +54,8 @@ describe('make install', () => {
 		const page = files.filter(file => file.includes('janus-portal/html/')).map(file => file.replace(/.*janus-portal\/html\//, ''))
 		const source = installed(join(project, 'html')).filter(file => !file.startsWith('node_modules'))
 		assert.deepEqual(page, source)
+		const exporter = files.find(file => file.endsWith('share/janus-portal/portal-prometheus'))
+		assert.match(run(join(root, exporter), []).output, /PORTAL_ADMIN_SECRET=/)
 		make('uninstall', `DESTDIR=${root}`)
 		assert.deepEqual(installed(root), [])
 	})

@@ -94,6 +94,26 @@ describe('Event handlers', () => {
 		assert.ok(first < 40 && suppressed > 0)
 	}))
 
+	test('hear of refused joins and management, by their codes, and of no other refusals', () => withEvents('', async lab => {
+		const peer = await lab.peer(), ada = await lab.join('home', { pin: SECRET })
+		await peer.ask({ request: 'edit', room: 'home', secret: `${SECRET}?` })
+		await peer.ask({ request: 'create', description: SECRET })
+		await peer.ask({ request: 'destroy', room: 'attic' })
+		await peer.ask({ request: 'join', room: 'home', display: 5 })
+		await ada.ask({ request: 'relay', signals: SECRET })
+		await lab.adminAsk({ request: 'kick', room: 'home', id: 'x'.repeat(22) })
+		await ada.ask({ request: 'leave' })
+		await eventually('the last one', () => backend.told().some(({ event }) => event === 'left'))
+		const refusals = backend.told().filter(({ event }) => event === 'refused').map(({ event, ...refusal }) => refusal)
+		assert.deepEqual(refusals, [
+			{ request: 'edit', room: 'home', code: 'unauthorized' }, { request: 'create', code: 'unauthorized' },
+			/* A name that no room has may be any text of any stranger. */
+			{ request: 'destroy', code: 'room_not_found' }, { request: 'join', room: 'home', code: 'invalid_field' },
+			{ request: 'kick', room: 'home', code: 'member_not_found' },
+		])
+		assert.ok(!JSON.stringify(backend.events).includes(SECRET))
+	}))
+
 	test('hear nothing of rooms if they are switched off', () => withEvents('\tevents = false\n', async lab => {
 		const ada = await lab.join('home', { pin: SECRET })
 		await ada.ask({ request: 'leave' })

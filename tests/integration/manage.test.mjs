@@ -8,7 +8,7 @@ import { eventually, limited, overWebSocket, refused, useLab, withJanus } from '
 
 const KEY = 'key of the server', OWNER = 'secret of the room', PIN = 'pin of the room', TOKEN = 'token of a member'
 const hash = secret => `sha256:salt:${createHash('sha256').update('salt' + secret).digest('hex')}`
-const config = `general: {\n\tadmin_key = "${hash(KEY)}"\n\tmax_rooms = 20\n}\nroom-home: {}\n` +
+const config = `general: {\n\tadmin_key = "${hash(KEY)}"\n\tmax_rooms = 40\n}\nroom-home: {}\n` +
 	`room-guarded: {\n\tsecret = "${hash(OWNER)}"\n\tpin = "${hash(PIN)}"\n}\n`
 
 let made = 0
@@ -79,6 +79,134 @@ describe('Managing rooms', () => {
 		assert.equal((await peer.ask({ request: 'listmembers', room: 'guarded', admin_key: KEY })).portal, 'success')
 	})
 
+	test('a room without a secret of its own takes no secret at all, only the key of the server', async () => {
+		const room = newRoom()
+		await lab.adminAsk({ request: 'create', room })
+		for (const right of [{}, { secret: 'guess' }])
+			refused(await (await lab.peer()).ask({ request: 'destroy', room, ...right }), 'unauthorized', /^secret:/)
+		assert.equal((await (await lab.peer()).ask({ request: 'destroy', room, admin_key: KEY })).portal, 'success')
+	})
+
+	test('a room without a name gets one, and those who join hear what it is about', async () => {
+		const about = { description: 'Under the roof', metadata: { floor: 3 } }
+		const { room } = await lab.adminAsk({ request: 'create', pin: PIN, ...about })
+		assert.match(room, /^[A-Za-z0-9_-]{8,64}$/)
+		assert.notEqual((await lab.adminAsk({ request: 'create' })).room, room)
+		refused(await (await lab.peer()).ask({ request: 'join', room }), 'wrong_pin')
+		const { description, metadata } = (await lab.join(room, { pin: PIN })).joined
+		assert.deepEqual({ description, metadata }, about)
+	})
+
+	test('an edit replaces what it names, null takes it away, and all else stays', async () => {
+		const room = newRoom(), described = async () => (await lab.adminAsk({ request: 'list' })).list.find(entry => entry.room === room)
+		await lab.adminAsk({ request: 'create', room, secret: OWNER, description: 'one', pin: PIN, max_members: 5, metadata: { a: 1 }, max_display: 3 })
+		const plain = { room, num_members: 0, locked: false }
+		assert.deepEqual(await described(), { ...plain, description: 'one', metadata: { a: 1 }, max_members: 5, pin_required: true })
+		const owner = await lab.peer()
+		await owner.ask({ request: 'edit', room, secret: OWNER, new_description: 'two' })
+		assert.deepEqual(await described(), { ...plain, description: 'two', metadata: { a: 1 }, max_members: 5, pin_required: true })
+		await owner.ask({ request: 'edit', room, secret: OWNER, new_description: null, new_pin: null, new_max_members: null,
+			new_metadata: null, new_max_display: null })
+		assert.deepEqual(await described(), { ...plain, max_members: 32, pin_required: false })
+		assert.equal((await lab.join(room, { display: 'longer than three' })).joined.limits.max_display, 128)
+		await owner.ask({ request: 'edit', room, secret: OWNER, new_secret: 'another' })
+		refused(await owner.ask({ request: 'edit', room, secret: OWNER }), 'unauthorized')
+		assert.equal((await owner.ask({ request: 'edit', room, secret: 'another', new_secret: null })).portal, 'success')
+		refused(await owner.ask({ request: 'edit', room, secret: 'another' }), 'unauthorized')
+	})
+
+	test('a value that cannot be changes nothing, and the refusal names the field', async () => {
+		const room = newRoom()
+		await lab.adminAsk({ request: 'create', room, description: 'as it was' })
+		const before = (await lab.adminAsk({ request: 'list' })).list
+		const wrong = { description: 5, max_members: 1, max_display: -1, locked: 'perhaps', pin: '', secret: 'x'.repeat(257),
+			metadata: 'text', is_private: 1, resume_timeout: 3601, max_signal: 1e9 }
+		for (const [field, value] of Object.entries(wrong)) {
+			refused(await lab.adminAsk({ request: 'create', room: newRoom(), [field]: value }), 'invalid_field', RegExp(`^${field}:`))
+			refused(await lab.adminAsk({ request: 'edit', room, new_description: 'changed', [`new_${field}`]: value }),
+				'invalid_field', RegExp(`^new_${field}:`))
+		}
+		refused(await lab.adminAsk({ request: 'create', room: newRoom(), pin: 'sha256:salt:short' }), 'invalid_field', /^pin: /)
+		refused(await lab.adminAsk({ request: 'create', room: 'not a name' }), 'invalid_field', /^room: /)
+		refused(await lab.adminAsk({ request: 'edit' }), 'missing_field', /^room: /)
+		assert.deepEqual((await lab.adminAsk({ request: 'list' })).list, before)
+	})
+
+	test('a list of tokens grows and shrinks; who is in the room comes back without one', async () => {
+		const room = newRoom(), change = (action, allowed) => lab.adminAsk({ request: 'allowed', room, action, allowed })
+		const state = async reply => { const { enabled, num_allowed: count } = await reply; return [enabled, count] }
+		const enters = async token => (await (await lab.peer()).ask({ request: 'join', room, token })).code ?? 'success'
+		await lab.adminAsk({ request: 'create', room, resume_timeout: 30 })
+		const ada = await lab.join(room)
+		refused(await change('add', ['a']), 'invalid_field', /^action: .*enable/)
+		assert.deepEqual(await state(change('enable')), [true, 0])
+		assert.deepEqual([await enters('a'), await enters()], ['wrong_token', 'wrong_token'])
+		assert.deepEqual(await state(change('add', ['a', 'b', 'a'])), [true, 2])
+		assert.deepEqual(await state(change('add', ['b', 'c'])), [true, 3])
+		assert.deepEqual(await state(change('remove', ['a', 'never there'])), [true, 2])
+		assert.deepEqual([await enters('a'), await enters('b'), await enters('c')], ['wrong_token', 'success', 'success'])
+		refused(await change('add', ['']), 'invalid_field', /^allowed/)
+		refused(await change('add', [5]), 'invalid_field', /^allowed\[0\]:/)
+		refused(await change('sometimes', []), 'invalid_field', /^action:/)
+		await ada.session.terminate()
+		assert.equal((await lab.back(ada, { ack: 0 })).joined.resumed, true)
+		assert.deepEqual(await state(change('disable')), [false, 0])
+		assert.equal(await enters(), 'success')
+	})
+
+	test('lists come in pages, private rooms only to those with the key', async () => {
+		const room = newRoom()
+		await lab.adminAsk({ request: 'create', room, is_private: true })
+		const names = async ask => {
+			const found = []
+			for (let after; ;) {
+				const { list, next } = await ask({ request: 'list', limit: 1, after })
+				found.push(...list.map(entry => entry.room))
+				if (!next) return found
+				after = next
+			}
+		}
+		const peer = await lab.peer()
+		const some = await names(request => peer.ask(request)), all = await names(request => peer.ask({ ...request, admin_key: KEY }))
+		assert.ok(!some.includes(room) && all.includes(room))
+		assert.deepEqual(all, [...all].sort())
+		assert.deepEqual(await names(request => lab.adminAsk(request)), all)
+		const members = []
+		for (const display of ['Ada', 'Bob', 'Carol']) members.push(await lab.join(room, { display, metadata: { display } }))
+		await members[2].session.terminate()
+		await members[0].entry('away')
+		const found = []
+		for (let after; ;) {
+			const page = await peer.ask({ request: 'listmembers', room, admin_key: KEY, limit: 2, after })
+			assert.equal(page.room, room)
+			found.push(...page.members)
+			if (!page.next) break
+			assert.equal(page.members.length, 2)
+			after = page.next
+		}
+		const expected = members.map(({ id }, i) => {
+			const display = ['Ada', 'Bob', 'Carol'][i]
+			return { id, display, metadata: { display }, ...(i === 2 && { away: true }) }
+		})
+		assert.deepEqual(found, expected.sort((a, b) => Buffer.from(a.id).compare(Buffer.from(b.id))))
+	})
+
+	test('nobody is kicked who is not there; a new room of an old name takes those whom the old one had', async () => {
+		const room = newRoom()
+		await lab.adminAsk({ request: 'create', room })
+		const [ada, bob, carol] = [await lab.join(room), await lab.join(room), await lab.join(room)]
+		refused(await lab.adminAsk({ request: 'kick', room, id: 'x'.repeat(22) }), 'member_not_found', /^id:/)
+		await lab.adminAsk({ request: 'kick', room, id: carol.id })
+		refused(await lab.adminAsk({ request: 'kick', room, id: carol.id }), 'member_not_found', /^id:/)
+		await bob.session.terminate()
+		await ada.entry('away')
+		await lab.adminAsk({ request: 'destroy', room })
+		await ada.event(({ portal }) => portal === 'closed')
+		refused(await (await lab.peer()).ask({ request: 'join', room, key: bob.key, ack: 0 }), 'room_destroyed')
+		await lab.adminAsk({ request: 'create', room })
+		for (const { key } of [ada, bob, carol]) assert.equal((await lab.join(room, { key })).joined.resumed, false)
+	})
+
 	test('whoever is kicked while away stays out; with another key one is another member', async () => {
 		const room = newRoom()
 		await lab.adminAsk({ request: 'create', room })
@@ -122,6 +250,19 @@ describe('Managing rooms', () => {
 		for (let i = 0; i < 3; i++) refused(await peer.ask({ request: 'join', room: 'guarded', pin: 'guess' }), 'wrong_pin')
 		assert.ok(limited(await peer.ask({ request: 'join', room: 'guarded', pin: PIN }), /wrong tries/) <= 2000)
 		await lab.join('guarded', { pin: PIN })
+	})
+
+	test('guessing secrets is as slow as guessing pins, and the key of the server is no way round it', async () => {
+		const peer = await lab.peer()
+		refused(await peer.ask({ request: 'edit', room: 'guarded', secret: 'guess' }), 'unauthorized')
+		refused(await peer.ask({ request: 'create', admin_key: 'guess' }), 'unauthorized')
+		refused(await peer.ask({ request: 'list', admin_key: 'guess' }), 'unauthorized')
+		limited(await peer.ask({ request: 'edit', room: 'guarded', secret: OWNER }), /wrong tries/)
+		limited(await peer.ask({ request: 'create', admin_key: KEY }), /wrong tries/)
+		const wait = limited(await peer.ask({ request: 'join', room: 'guarded', pin: PIN }), /wrong tries/)
+		assert.ok(wait <= 2000)
+		assert.equal((await (await lab.peer()).ask({ request: 'edit', room: 'guarded', secret: OWNER })).portal, 'success')
+		await eventually('it may try again', async () => (await peer.ask({ request: 'edit', room: 'guarded', secret: OWNER })).portal === 'success')
 	})
 
 	test('where many handles guess, the wrong answers come later, the right ones at once', async () => {

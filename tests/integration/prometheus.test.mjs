@@ -2,10 +2,11 @@
 /** Statistics as Prometheus reads them. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
+import { createServer } from 'node:http'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { useLab } from './lab.mjs'
+import { rooms, useLab } from './lab.mjs'
 
 const SCRIPT = fileURLToPath(new URL('../../conf/portal-prometheus', import.meta.url))
 const run = promisify(execFile)
@@ -30,8 +31,26 @@ function parse(text) {
 	return { values, types }
 }
 
+/** Stands in for Janus, or before it: `answer` gives the text for each message. */
+async function withServer(answer, use) {
+	const server = createServer(async (request, response) => {
+		let text = ''
+		for await (const part of request) text += part
+		response.end(await answer(JSON.parse(text)))
+	})
+	await new Promise(resolve => server.listen(0, '127.0.0.1', resolve))
+	try {
+		return await use(`http://127.0.0.1:${server.address().port}/admin`)
+	} finally {
+		server.close()
+		server.closeAllConnections?.()
+	}
+}
+
 describe('portal-prometheus', () => {
-	const lab = useLab()
+	/* Enough rooms for more than one page, which ends at 64 KiB. */
+	const many = Array.from({ length: 100 }, (_, i) => `room-many-${i}: {\n\tdescription = "${'x'.repeat(1000)}"\n}\n`).join('')
+	const lab = useLab({ config: rooms({ resume_timeout: 0 }) + many })
 	const print = async (args, secret = lab.janus.adminSecret) =>
 		parse((await run(SCRIPT, [...args, lab.janus.httpAdminUrl], { env: { ...process.env, PORTAL_ADMIN_SECRET: secret } })).stdout)
 
@@ -59,6 +78,26 @@ describe('portal-prometheus', () => {
 		assert.equal(values.get('portal_members{room="home"}'), 1)
 		assert.equal(values.get('portal_members{room="vault"}'), 0)
 		assert.equal(values.get('portal_members'), 1)
+		assert.equal(values.get('portal_rooms'), 105)
+		assert.equal([...values.keys()].filter(name => name.startsWith('portal_members{')).length, 105)
+	})
+
+	test('leaves out a room that has gone meanwhile', async () => {
+		for (const room of ['stays', 'goes']) await lab.adminAsk({ request: 'create', room })
+		/* Janus itself, only that a room is destroyed between the list and the first look at a room. */
+		const answer = async message => {
+			const { admin_secret: secret, janus, plugin, request } = message
+			assert.equal(secret, lab.janus.adminSecret)
+			if (request.room !== undefined) await lab.adminAsk({ request: 'destroy', room: 'goes' })
+			return JSON.stringify(await lab.admin({ janus, plugin, request }))
+		}
+		await withServer(answer, async url => {
+			const { stdout } = await run(SCRIPT, ['--per-room', url], { env: { ...process.env, PORTAL_ADMIN_SECRET: lab.janus.adminSecret } })
+			const { values } = parse(stdout)
+			assert.equal(values.get('portal_members{room="stays"}'), 0)
+			assert.ok(!values.has('portal_members{room="goes"}'))
+		})
+		await lab.adminAsk({ request: 'destroy', room: 'stays' })
 	})
 
 	test('says what is wrong, and prints nothing', async () => {
@@ -71,4 +110,13 @@ describe('portal-prometheus', () => {
 		const usage = await run(SCRIPT, []).catch(error => error)
 		assert.equal(usage.code, 2)
 	})
+
+	const strange = { 'no JSON': 'hello', 'another JSON': '[]', 'nothing': '', 'a success without answer': '{"janus":"success"}',
+		'an answer without numbers': '{"janus":"success","response":{"portal":"success"}}' }
+	for (const [what, text] of Object.entries(strange))
+		test(`says in one line that it was told ${what}`, () => withServer(() => text, async url => {
+			const { code, stdout, stderr } = await run(SCRIPT, ['--per-room', url]).then(() => assert.fail('it should fail'), error => error)
+			assert.deepEqual([code, stdout], [1, ''])
+			assert.match(stderr, /^portal-prometheus: http:[^\n]+\n$/)
+		}))
 })

@@ -5,7 +5,9 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
-import { eventually, refused, startLab, stopWell } from './lab.mjs'
+import { eventually, newSeed, randomness, refused, startLab, stopWell } from './lab.mjs'
+
+const KILLS = 20
 
 describe('Permanent rooms', () => {
 	let folder, file, lab
@@ -112,9 +114,99 @@ describe('Permanent rooms', () => {
 		assert.ok(!existsSync(beside))
 	})
 
+	test('a folder that is not there, or a folder in its place', async () => {
+		file = join(folder, 'nowhere', 'rooms.json')
+		await start()
+		assert.equal((await ask({ request: 'create', room: 'attic', permanent: true })).permanent, false)
+		await eventually('the warning', () => /could not be made permanent: .*rooms\.json/.test(lab.janus.log()))
+		await stop()
+		mkdirSync(file, { recursive: true })
+		lab = await startLab({ config: config() })
+		assert.deepEqual((await lab.admin({ janus: 'info' })).plugins, {})
+		assert.ok(lab.janus.log().includes(file))
+	})
+
+	test('many at once are all promised and all there', async () => {
+		await start()
+		const names = Array.from({ length: 40 }, (_, i) => `r${i}`)
+		const replies = await Promise.all(names.map(room => ask({ request: 'create', room, permanent: true })))
+		assert.ok(replies.every(({ permanent }) => permanent === true))
+		await Promise.all(names.map((room, i) => i % 2 ? ask({ request: 'edit', room, new_locked: true, permanent: true })
+			: ask({ request: 'destroy', room, permanent: true })))
+		await kill()
+		const expected = Object.fromEntries(names.filter((_, i) => i % 2).map(room => [room, { locked: true }]))
+		assert.deepEqual(JSON.parse(readFileSync(file)), { portal_state: 1, rooms: expected })
+		assert.deepEqual(readdirSync(folder), ['rooms.json'])
+	})
+
+	test('of a file torn at any place nothing is taken: the plugin starts with all of it or not at all', async t => {
+		await start()
+		for (const room of ['a', 'b', 'c']) await ask({ request: 'create', room, description: 'x'.repeat(50), pin: 'p', permanent: true })
+		await stop()
+		const whole = readFileSync(file), seed = newSeed(), random = randomness(seed)
+		t.diagnostic(`TEST_SEED=${seed}`)
+		for (let round = 0; round < 8; round++) {
+			/* As after a loss of power: a part that was never written, or one of something else, of bytes that no text has. */
+			const torn = Buffer.from(whole), from = Math.floor(random() * (whole.length - 16))
+			for (let i = 0; i < 16; i++) torn[from + i] = round % 2 ? 0 : 0x80 + Math.floor(random() * 0x40)
+			writeFileSync(file, torn)
+			lab = await startLab({ config: config() })
+			assert.deepEqual((await lab.admin({ janus: 'info' })).plugins, {}, `torn at ${from}`)
+			assert.ok(lab.janus.log().includes(file))
+			assert.deepEqual(readFileSync(file), torn)
+			await lab.janus.stop()
+		}
+		writeFileSync(file, whole)
+		await start()
+		await allThere(new Set(['a', 'b', 'c']), 0)
+	})
+
+	test('killed again and again while rooms are edited and destroyed: what was promised last holds', async () => {
+		const promised = new Map()
+		/* The request whose answer never came may have been done or not. */
+		let open
+		const change = async (request, then) => {
+			open = request.room
+			const reply = await ask({ ...request, permanent: true }).catch(() => null)
+			if (reply?.permanent !== true) return false
+			open = undefined
+			promised.set(request.room, then)
+			return true
+		}
+		const check = async round => {
+			for (const [room, description] of promised)
+				if (room !== open) assert.equal((await entry(room))?.description, description, `${room} in round ${round}`)
+			if (!open) return
+			/* Whichever it was, the next rounds should know. */
+			if (await entry(open)) await change({ request: 'destroy', room: open })
+			else promised.set(open, undefined)
+			open = undefined
+		}
+		for (let round = 0; round < 6; round++) {
+			await start()
+			await check(round)
+			let count = 0
+			const changing = (async () => {
+				for (let i = 0; ; i++) {
+					const room = `r${round}-${i}`, texts = [`one ${'x'.repeat(500)}`, `two ${'x'.repeat(300)}`]
+					if (!await change({ request: 'create', room, description: texts[0] }, texts[0])) return
+					if (!await change({ request: 'edit', room, new_description: texts[1] }, texts[1])) return
+					if (i % 2 && !await change({ request: 'destroy', room })) return
+					count++
+				}
+			})()
+			await eventually('some rooms', () => count >= 3 + round)
+			await kill()
+			await changing
+		}
+		await start()
+		await check(6)
+		assert.ok(promised.size >= 6 * 3)
+	})
+
 	test('killed again and again while rooms are made: every one that was promised is there', async () => {
 		const promised = new Set()
-		for (let round = 0; round < 8; round++) {
+		for (let round = 0; round < KILLS; round++) {
 			await start()
 			await allThere(promised, round)
 			let last = 0
@@ -127,13 +219,13 @@ describe('Permanent rooms', () => {
 					last = i
 				}
 			})()
-			await eventually('some rooms', () => last >= 5 + round)
+			await eventually('some rooms', () => last >= 5 + round % 8)
 			await kill()
 			await making
 		}
 		await start()
-		await allThere(promised, 8)
-		assert.ok(promised.size > 8 * 5)
+		await allThere(promised, KILLS)
+		assert.ok(promised.size > KILLS * 5)
 	})
 
 	async function allThere(promised, round) {

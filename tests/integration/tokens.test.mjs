@@ -15,6 +15,9 @@ function sign(realm, descriptors, { expiry = soon(), secret = SECRET } = {}) {
 	return `${text}:${createHmac('sha1', secret).update(text).digest('base64')}`
 }
 
+/** The same signature under another text. */
+const changed = token => token.replace('room=other', 'room=open')
+
 const config = 'general: {}\nroom-open: {\n\tsigned_tokens = true\n}\nroom-other: {\n\tsigned_tokens = true\n}\n'
 const settings = { 'general.token_auth': true, 'general.token_auth_secret': SECRET }
 
@@ -42,6 +45,9 @@ describe('A room with signed tokens', () => {
 	test('takes nobody else', async () => {
 		refused(await join(undefined), 'wrong_token', /missing/)
 		const wrong = {
+			'of a room whose name only begins like it': sign(PLUGIN, ['room=opening']),
+			'of a room whose name begins it': sign(PLUGIN, ['room=ope']),
+			'of all rooms': sign(PLUGIN, ['room=', 'room=*', 'open']),
 			'of another room': sign(PLUGIN, ['room=other']),
 			'of another realm': sign('janus', ['room=open']),
 			'that has expired': sign(PLUGIN, ['room=open'], { expiry: soon() - 1200 }),
@@ -54,8 +60,20 @@ describe('A room with signed tokens', () => {
 			const reply = await join(token)
 			assert.equal(reply.code, 'wrong_token', what)
 		}
+		refused(await join(changed(sign(PLUGIN, ['room=other']))), 'wrong_token')
 		refused(await join(5), 'invalid_field', /^token:/)
 		refused(await join('x'.repeat(1025)), 'invalid_field', /^token:/)
+	})
+
+	test('may be made while Janus runs, and have a list as well: then a token has to be right in both ways', async () => {
+		const token = sign(PLUGIN, ['room=made']), other = sign(PLUGIN, ['room=made'], { expiry: soon() + 1 })
+		const enter = async token => (await ask({ request: 'join', room: 'made', token })).code ?? 'success'
+		await lab.adminAsk({ request: 'create', room: 'made', signed_tokens: true })
+		assert.deepEqual([await enter(token), await enter(other), await enter('listed')], ['success', 'success', 'wrong_token'])
+		await lab.adminAsk({ request: 'allowed', room: 'made', action: 'enable', allowed: [token, 'listed'] })
+		assert.deepEqual([await enter(token), await enter(other), await enter('listed')], ['success', 'wrong_token', 'wrong_token'])
+		await lab.adminAsk({ request: 'edit', room: 'made', new_signed_tokens: null })
+		assert.deepEqual([await enter(token), await enter(other), await enter('listed')], ['success', 'wrong_token', 'success'])
 	})
 })
 
