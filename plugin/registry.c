@@ -110,11 +110,11 @@ void portal_registry_save_room(portal_registry *registry, const portal_room *roo
 	registry->unsaved = true;
 }
 
-bool portal_registry_forget_room(portal_registry *registry, const char *name) {
-	if(json_object_del(registry->saved, name) != 0)
-		return false;
+void portal_registry_forget_room(portal_registry *registry, const char *name) {
+	/* Written also if it is not among them: the file may still have it, if an earlier write failed. */
+	json_object_del(registry->saved, name);
 	registry->generation++;
-	return registry->unsaved = true;
+	registry->unsaved = true;
 }
 
 /* Members */

@@ -43,8 +43,8 @@ void portal_registry_destroy_room(portal_registry *registry, portal_room *room);
 /*! \brief Has a room outlive the server, with the properties that it has now. */
 void portal_registry_save_room(portal_registry *registry, const portal_room *room);
 
-/*! \brief The room of this name does not outlive the server any more. @returns whether it would have */
-bool portal_registry_forget_room(portal_registry *registry, const char *name);
+/*! \brief The room of this name does not outlive the server any more */
+void portal_registry_forget_room(portal_registry *registry, const char *name);
 
 /*! \brief Ends what time and size have brought to an end: who was away for too long, or does not read; and gives the answers
  * whose time has come. Called after every call that may have told members something, never in the middle of one. */

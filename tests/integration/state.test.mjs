@@ -126,6 +126,20 @@ describe('Permanent rooms', () => {
 		assert.ok(lab.janus.log().includes(file))
 	})
 
+	test('a room that is gone for good stays gone, also when that could not be written at first', async () => {
+		await start()
+		const destroy = () => ask({ request: 'destroy', room: 'attic', permanent: true })
+		assert.equal((await ask({ request: 'create', room: 'attic', permanent: true })).permanent, true)
+		mkdirSync(`${file}.new`)
+		assert.equal((await destroy()).permanent, false)
+		rmSync(`${file}.new`, { recursive: true })
+		await ask({ request: 'create', room: 'attic' })
+		assert.equal((await destroy()).permanent, true)
+		await kill()
+		await start()
+		assert.equal(await entry('attic'), undefined)
+	})
+
 	test('many at once are all promised and all there', async () => {
 		await start()
 		const names = Array.from({ length: 40 }, (_, i) => `r${i}`)
