@@ -75,8 +75,8 @@ describe('portal-prometheus', () => {
 	test('prints each room if asked to', async () => {
 		await lab.join('home')
 		const { values } = await print(['--per-room'])
-		assert.equal(values.get('portal_members{room="home"}'), 1)
-		assert.equal(values.get('portal_members{room="vault"}'), 0)
+		assert.equal(values.get('portal_room_members{room="home"}'), 1)
+		assert.equal(values.get('portal_room_members{room="vault"}'), 0)
 		assert.equal(values.get('portal_members'), 1)
 		assert.equal(values.get('portal_rooms'), 105)
 		assert.equal([...values.keys()].filter(name => name.startsWith('portal_members{')).length, 105)
@@ -94,8 +94,8 @@ describe('portal-prometheus', () => {
 		await withServer(answer, async url => {
 			const { stdout } = await run(SCRIPT, ['--per-room', url], { env: { ...process.env, PORTAL_ADMIN_SECRET: lab.janus.adminSecret } })
 			const { values } = parse(stdout)
-			assert.equal(values.get('portal_members{room="stays"}'), 0)
-			assert.ok(!values.has('portal_members{room="goes"}'))
+			assert.equal(values.get('portal_room_members{room="stays"}'), 0)
+			assert.ok(!values.has('portal_room_members{room="goes"}'))
 		})
 		await lab.adminAsk({ request: 'destroy', room: 'stays' })
 	})
