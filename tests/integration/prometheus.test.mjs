@@ -79,7 +79,7 @@ describe('portal-prometheus', () => {
 		assert.equal(values.get('portal_room_members{room="vault"}'), 0)
 		assert.equal(values.get('portal_members'), 1)
 		assert.equal(values.get('portal_rooms'), 105)
-		assert.equal([...values.keys()].filter(name => name.startsWith('portal_members{')).length, 105)
+		assert.equal([...values.keys()].filter(name => name.startsWith('portal_room_members{')).length, 105)
 	})
 
 	test('leaves out a room that has gone meanwhile', async () => {
