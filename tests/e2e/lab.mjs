@@ -26,9 +26,17 @@ const CAMERA = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-s
 export const DESKTOP = { width: 1280, height: 800 }
 export const PHONE = { width: 390, height: 844, isMobile: true, hasTouch: true }
 
-export async function startLab(options) {
+/** Janus, and a web server in front of it that has the pages. */
+export async function startServer(options) {
 	const janus = await startJanus(options)
-	const web = await startWeb({ root: HTML, janusUrl: janus.url })
+	return { janus, web: await startWeb({ root: HTML, janusUrl: janus.url }) }
+}
+
+/** A Chromium whose camera is a picture that it makes itself. */
+export const launchChromium = () => launch(CAMERA)
+
+export async function startLab(options) {
+	const { janus, web } = await startServer(options)
 	const browsers = await Promise.all([launch(CAMERA), launch([])])
 	return new Lab(janus, web, browsers)
 }

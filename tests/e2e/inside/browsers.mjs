@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/**
+ * Chromium and Firefox in one room. Runs in a network namespace of its own, which browsers.test.mjs makes: Firefox offers no
+ * candidate on loopback alone, so there has to be another address, and no packet is to leave the machine.
+ */
+import assert from 'node:assert/strict'
+import puppeteer from 'puppeteer-core'
+import { launchChromium, startServer, until } from '../lab.mjs'
+
+const firefox = () => puppeteer.launch({
+	browser: 'firefox', executablePath: process.env.PORTAL_FIREFOX ?? '/usr/bin/firefox-esr', headless: true,
+	extraPrefsFirefox: {
+		'media.navigator.streams.fake': true, 'media.navigator.permission.disabled': true,
+		'media.peerconnection.ice.loopback': true, 'media.peerconnection.ice.obfuscate_host_addresses': false,
+	},
+})
+
+const { janus, web } = await startServer()
+const browsers = []
+const errors = []
+
+/** A page that is in the room by the library alone, with a camera and a picture of each other member. */
+async function enter(browser, name) {
+	browsers.push(browser)
+	const page = await browser.newPage()
+	page.on('pageerror', ({ message }) => {
+		// Firefox says that of a WebSocket while the server is away, which it is to be.
+		if (!/can’t establish a connection|was interrupted while/.test(message)) errors.push(`${name}: ${message}`)
+	})
+	await page.goto(web.url)
+	await page.evaluate(async name => {
+		const { Portal } = await import('./portal.js')
+		window.heard = []
+		const portal = window.portal = new Portal({ room: 'home', display: name })
+		portal.on('error', error => window.heard.push(`error ${error.code} ${error.message}`))
+		portal.on('message', async ({ from, type, payload }) => {
+			const who = portal.members.find(({ id }) => id === from)?.display
+			window.heard.push(`${who} ${type} ${payload instanceof ArrayBuffer ? [...new Uint8Array(payload)] : JSON.stringify(payload)}`)
+		})
+		portal.addStream(await navigator.mediaDevices.getUserMedia({ video: true, audio: true }))
+		await portal.join()
+	}, name)
+	return { page, name, do: (work, ...args) => page.evaluate(work, ...args) }
+}
+
+/** Frames that came in, of each connection. */
+const frames = tab => tab.do(() => Promise.all(window.portal.connections.map(async ({ pc }) => {
+	const reports = [...(await pc.getStats()).values()].filter(({ type, kind }) => type === 'inbound-rtp' && kind === 'video')
+	return reports.reduce((sum, { framesReceived = 0 }) => sum + framesReceived, 0)
+})))
+
+async function scenario(name, work) {
+	await work()
+	console.log(`done: ${name}`)
+}
+
+try {
+	const tabs = []
+	await scenario('two Chromiums and two Firefoxes see each other', async () => {
+		tabs.push(await enter(await launchChromium(), 'Chromium 1'), await enter(await firefox(), 'Firefox 1'))
+		tabs.push(await enter(await firefox(), 'Firefox 2'), await enter(await launchChromium(), 'Chromium 2'))
+		for (const tab of tabs) await until(`${tab.name} gets video of three`, async () => {
+			const counts = await frames(tab)
+			return counts.length === 3 && counts.every(count => count > 10)
+		}, 40_000)
+	})
+
+	await scenario('messages go directly between all of them, text, JSON and binary', async () => {
+		for (const tab of tabs) await until(`${tab.name} has a direct route to each`, () =>
+			tab.do(() => window.portal.connections.every(({ route }) => route === 'direct')))
+		for (const tab of tabs) await tab.do(async () => {
+			await window.portal.send('json', { a: ['ü'] })
+			await window.portal.send('bytes', new Uint8Array([1, 2, 255]))
+			await window.portal.send('long', 'x'.repeat(200_000))
+		})
+		for (const tab of tabs) {
+			const expected = tabs.filter(other => other !== tab)
+				.flatMap(({ name }) => [`${name} json {"a":["ü"]}`, `${name} bytes 1,2,255`, `${name} long "${'x'.repeat(200_000)}"`])
+			await until(`${tab.name} hears all`, () => tab.do(count => window.heard.length >= count, expected.length))
+			assert.deepEqual((await tab.do(() => window.heard)).sort(), expected.sort())
+			await tab.do(() => { window.heard.length = 0 })
+		}
+	})
+
+	await scenario('a track is replaced and another one added in the middle of the call', async () => {
+		const firefoxTab = tabs[1], chromiumTab = tabs[0]
+		for (const tab of [firefoxTab, chromiumTab]) await tab.do(async () => {
+			const { portal } = window
+			const [old] = portal.connections[0].pc.getSenders().map(({ track }) => track).filter(track => track?.kind === 'video')
+			const stream = await navigator.mediaDevices.getUserMedia({ video: true })
+			await portal.replaceTrack(old, stream.getVideoTracks()[0])
+			portal.addStream(await navigator.mediaDevices.getUserMedia({ video: true }))
+		})
+		for (const tab of tabs) {
+			const before = await frames(tab)
+			await until(`${tab.name} goes on to get frames`, async () => (await frames(tab)).every((count, i) => count > before[i] + 10), 30_000)
+		}
+		for (const tab of tabs.slice(2)) await until(`${tab.name} gets two videos of those`, () => tab.do(() =>
+			window.portal.connections.filter(({ pc }) => pc.getReceivers().filter(({ track }) => track.kind === 'video').length === 2).length === 2), 30_000)
+	})
+
+	await scenario('the call goes on while the server is away, and the ICE restart of a Firefox works when it is back', async () => {
+		web.cut(true)
+		for (const tab of tabs) await until(`${tab.name} is resuming`, () => tab.do(() => window.portal.state === 'resuming'))
+		await tabs[1].do(() => window.portal.send('chat', 'while away'))
+		for (const tab of [tabs[0], tabs[2], tabs[3]])
+			await until(`${tab.name} hears it all the same`, () => tab.do(() => window.heard.some(line => line.includes('while away'))))
+		web.cut(false)
+		for (const tab of tabs) await until(`${tab.name} is back`, () => tab.do(() => window.portal.state === 'open'), 40_000)
+		await tabs[1].do(() => { for (const { pc } of window.portal.connections) pc.restartIce() })
+		for (const tab of tabs) {
+			const before = await frames(tab)
+			await until(`${tab.name} gets frames after it`, async () => (await frames(tab)).every((count, i) => count > before[i] + 10), 30_000)
+		}
+	})
+
+	await scenario('who leaves is gone for the others', async () => {
+		await tabs[2].do(() => window.portal.close())
+		for (const tab of [tabs[0], tabs[1], tabs[3]])
+			await until(`${tab.name} has two connections`, () => tab.do(() => window.portal.connections.length === 2))
+	})
+	assert.deepEqual(errors, [])
+} finally {
+	await Promise.all(browsers.map(browser => browser.close()))
+	await web.close()
+	await janus.stop()
+}
