@@ -117,6 +117,7 @@ export class Connection extends Emitter {
 			deliver: (type, payload) => emit(this, 'message', { type, payload })
 		})
 		this.#open()
+		this.#route = this.route
 		if (generation > 0) this.renew()
 		if (statsInterval) this.#statsTimer = setInterval(() => this.#tellStats(), statsInterval)
 	}

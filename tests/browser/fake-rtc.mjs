@@ -41,6 +41,10 @@ export class FakePeerConnection extends EventTarget {
 		FakePeerConnection.all.push(this)
 	}
 
+	async getStats() {
+		return new Map()
+	}
+
 	getConfiguration() {
 		return this.configuration
 	}
@@ -58,7 +62,13 @@ export class FakePeerConnection extends EventTarget {
 	}
 
 	addTrack(track, ...streams) {
-		this.#senders.push({ track, streams })
+		const parameters = { encodings: [{}] }
+		this.#senders.push({
+			track, streams, parameters,
+			async replaceTrack(by) { this.track = by },
+			getParameters: () => structuredClone(parameters),
+			setParameters: async changed => { Object.assign(parameters, changed) }
+		})
 		this.#update()
 	}
 

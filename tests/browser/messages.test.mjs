@@ -192,7 +192,7 @@ test('10,000 messages each way, in order and once, while both routes fail and co
 	await Promise.all(sending)
 	done = true
 	await faults
-	await eventually(() => pair.got.every(({ length }) => length >= COUNT), 20_000)
+	await eventually(() => pair.got.every(({ length }) => length >= COUNT), () => JSON.stringify(pair.got.map(({ length }) => length)), 30_000)
 	for (const got of pair.got) assert.ok(got.every(({ i }, place) => i === place) && got.length === COUNT, `seed ${SEED}`)
 	t.diagnostic(JSON.stringify(pair.counts))
 	assert.ok(pair.counts.server > 100 && pair.counts.direct > 100)
