@@ -46,7 +46,7 @@ export class Emitter extends EventTarget {
 	 * @returns {() => void} stops listening
 	 */
 	on(type, listener, options) {
-		const handler = event => listener(event.detail)
+		const handler = (/** @type {any} */ event) => listener(event.detail)
 		this.addEventListener(type, handler, options)
 		return () => this.removeEventListener(type, handler, options)
 	}

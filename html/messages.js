@@ -60,18 +60,22 @@ export class Messages {
 	/** @type {Route | null} */
 	#using = null
 	#doubted = false
+	/** @type {ReturnType<typeof setTimeout> | undefined} */
 	#timer
 	/** @type {{resolve: () => void, reject: (error: Error) => void}[]} */
 	#waiting = []
 	#order = Promise.resolve()
+	/** @type {PortalError | null} */
 	#closed = null
 	#theirs = -1
 	#former = new Set()
 	#expected = 1
+	/** @type {Map<number, {flags: number, body: Uint8Array}>} */
 	#ahead = new Map()
 	/** @type {Uint8Array[] | null} of the message that has begun */
 	#parts = null
 	#unacked = 0
+	/** @type {ReturnType<typeof setTimeout> | undefined} */
 	#ackTimer
 
 	/**
@@ -153,9 +157,13 @@ export class Messages {
 	#room() {
 		if (this.#closed) return Promise.reject(this.#closed)
 		if (this.#frames.length < WINDOW && this.#bytes < WINDOW_BYTES) return Promise.resolve()
-		return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
+		return /** @type {Promise<void>} */ (new Promise((resolve, reject) => this.#waiting.push({ resolve, reject })))
 	}
 
+	/**
+	 * @param {number} flags
+	 * @param {any} body
+	 */
 	#keep(flags, body) {
 		this.#frames.push({ n: ++this.#last, flags, body })
 		this.#bytes += body.length
@@ -183,6 +191,10 @@ export class Messages {
 		if (this.#frames.length > 0) this.#timer ??= setTimeout(() => this.#stalled(), STALL)
 	}
 
+	/**
+	 * @param {Route} route
+	 * @param {any} options1
+	 */
 	async #give(route, { n, flags, body }) {
 		const frame = this.#frame(flags, this.#stream, n)
 		const whole = new Uint8Array(HEADER + body.length)
@@ -197,6 +209,11 @@ export class Messages {
 		}
 	}
 
+	/**
+	 * @param {number} flags
+	 * @param {number} stream
+	 * @param {number} n
+	 */
 	#frame(flags, stream, n) {
 		const frame = new Uint8Array(HEADER)
 		const view = new DataView(frame.buffer)
@@ -207,6 +224,10 @@ export class Messages {
 		return frame
 	}
 
+	/**
+	 * @param {number} n
+	 * @param {Route} route
+	 */
 	#acknowledged(n, route) {
 		if (route === this.#direct && this.#doubted) {
 			this.#doubted = false // it passes again
@@ -214,13 +235,14 @@ export class Messages {
 		}
 		const before = this.#frames.length
 		while (this.#frames.length > 0 && this.#frames[0].n <= n) {
-			this.#bytes -= this.#frames.shift().body.length
+			this.#bytes -= this.#frames[0].body.length
+			this.#frames.shift()
 			this.#given = Math.max(0, this.#given - 1)
 		}
 		if (this.#frames.length === before) return
 		clearTimeout(this.#timer)
 		this.#timer = undefined
-		while (this.#waiting.length > 0 && this.#frames.length < WINDOW && this.#bytes < WINDOW_BYTES) this.#waiting.shift().resolve()
+		while (this.#waiting.length > 0 && this.#frames.length < WINDOW && this.#bytes < WINDOW_BYTES) this.#waiting.shift()?.resolve()
 		this.#pump()
 	}
 
@@ -237,6 +259,10 @@ export class Messages {
 
 	// Receiving
 
+	/**
+	 * @param {number} stream
+	 * @param {number} base
+	 */
 	#beginAnew(stream, base) {
 		if (this.#theirs !== -1) this.#former.add(this.#theirs)
 		this.#theirs = stream
@@ -257,6 +283,7 @@ export class Messages {
 		}
 	}
 
+	/** @param {Uint8Array[]} parts */
 	#take(parts) {
 		this.#parts = null
 		let message
@@ -265,9 +292,10 @@ export class Messages {
 		} catch {
 			return // not by this library
 		}
-		this.#deliver(...message)
+		this.#deliver(message[0], message[1])
 	}
 
+	/** @param {Route} route */
 	#ack(route) {
 		clearTimeout(this.#ackTimer)
 		this.#ackTimer = undefined
@@ -284,7 +312,12 @@ const BINARY = 0
 const TEXT = 1
 const JSON_VALUE = 2
 
-/** A message: the length of its head, the head (type and kind as JSON), the body. */
+/**
+ * A message: the length of its head, the head (type and kind as JSON), the body.
+ *
+ * @param {any} value
+ * @param {string | null} type
+ */
 async function encode(value, type) {
 	const [kind, body] = typeof value === 'string' ? [TEXT, encoder.encode(value)]
 		: value instanceof ArrayBuffer ? [BINARY, new Uint8Array(value.slice(0))]
@@ -299,6 +332,7 @@ async function encode(value, type) {
 	return bytes
 }
 
+/** @param {Uint8Array[]} parts */
 function decode(parts) {
 	const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
 	let at = 0

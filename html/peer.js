@@ -58,21 +58,27 @@ export class Connection extends Emitter {
 	#signal
 	#mayRestart
 	#patience
-	#pc
+	/** @type {RTCPeerConnection} */
+	#pc = /** @type {any} */ (null)
 	#generation
+	/** @type {Promise<unknown>} */
 	#steps = Promise.resolve()
 	#described = false
 	#ignoring = false
 	/** @type {(RTCIceCandidateInit | null)[]} */
 	#candidates = []
 	#renewals = 0
+	/** @type {ReturnType<typeof setTimeout> | undefined} */
 	#offerTimer
+	/** @type {ReturnType<typeof setTimeout> | undefined} */
 	#brokenTimer
+	/** @type {ReturnType<typeof setTimeout> | undefined} */
 	#statsTimer
 	/** What was told of the other member's tracks, for those who listen later. */
-	#received = new Map()
+	#received = new Map() // MediaStreamTrack → what `track` told
 	/** @type {Map<MediaStreamTrack, Encoding>} */
 	#encodings = new Map()
+	/** @type {'direct' | 'server' | null} */
 	#route = null
 	#counted = { at: 0, sent: 0, received: 0 }
 	/** @type {Map<MediaStreamTrack, MediaStream[]>} */
@@ -87,7 +93,7 @@ export class Connection extends Emitter {
 	 * @param {boolean} options.polite what this side is
 	 * @param {(type: string, payload: any) => Promise<any> | void} options.signal sends to the other member
 	 * @param {() => boolean} [options.reachable] whether signals reach the other member, be it now or when it is back
-	 * @param {typeof RTCPeerConnection} options.RTCPeerConnection
+	 * @param {typeof globalThis.RTCPeerConnection} options.RTCPeerConnection
 	 * @param {RTCConfiguration} [options.configuration]
 	 * @param {Iterable<[MediaStreamTrack, MediaStream[]]>} [options.tracks]
 	 * @param {() => boolean} [options.mayRestart] whether signals would reach the other member now
@@ -112,7 +118,7 @@ export class Connection extends Emitter {
 		this.#tracks = new Map(tracks)
 		this.#encodings = new Map(encodings)
 		this.#messages = new Messages({
-			direct: { open: () => this.channel?.readyState === 'open', send: frame => this.channel.send(frame) },
+			direct: { open: () => this.channel?.readyState === 'open', send: frame => this.channel?.send(/** @type {any} */ (frame)) },
 			server: { open: reachable, send: frame => signal('portal.data', toBase64(frame)) },
 			deliver: (type, payload) => emit(this, 'message', { type, payload })
 		})
@@ -185,7 +191,7 @@ export class Connection extends Emitter {
 
 	/** Whether the two sides still reach each other, as far as this one knows. */
 	get alive() {
-		return !this.closed && this.#pc.connectionState === 'connected' && this.channel.readyState !== 'closed'
+		return !this.closed && this.#pc.connectionState === 'connected' && this.channel?.readyState !== 'closed'
 	}
 
 	/**
@@ -245,6 +251,7 @@ export class Connection extends Emitter {
 		} catch { /* it is a hint, and the RTCPeerConnection may be another one by now */ }
 	}
 
+	/** @param {MediaStreamTrack} track */
 	#senderOf(track) {
 		return this.#pc.getSenders().find(sender => sender.track === track)
 	}
@@ -253,17 +260,18 @@ export class Connection extends Emitter {
 	 * @returns {Promise<Stats>} what there is to know of the RTCPeerConnection of now
 	 */
 	async stats() {
-		const reports = [...(await this.#pc.getStats()).values()]
-		const of = type => reports.filter(report => report.type === type)
-		const by = id => reports.find(report => report.id === id)
+		/** @type {any[]} */
+		const reports = [.../** @type {any} */ (await this.#pc.getStats()).values()]
+		const of = (/** @type {string} */ type) => reports.filter(report => report.type === type)
+		const by = (/** @type {string | undefined} */ id) => reports.find(report => report.id === id)
 		const pair = by(of('transport')[0]?.selectedCandidatePairId) ?? of('candidate-pair').find(({ nominated, state }) => nominated && state === 'succeeded')
-		const sum = (list, name) => list.reduce((total, report) => total + (report[name] ?? 0), 0)
+		const sum = (/** @type {any[]} */ list, /** @type {string} */ name) => list.reduce((total, report) => total + (report[name] ?? 0), 0)
 		const inbound = of('inbound-rtp'), lost = sum(inbound, 'packetsLost'), got = sum(inbound, 'packetsReceived')
 		const kinds = [by(pair?.localCandidateId), by(pair?.remoteCandidateId)].map(candidate => candidate?.candidateType)
 		const now = { at: performance.now(), sent: sum(of('transport'), 'bytesSent') || (pair?.bytesSent ?? 0),
 			received: sum(of('transport'), 'bytesReceived') || (pair?.bytesReceived ?? 0) }
 		const seconds = (now.at - this.#counted.at) / 1000
-		const rate = name => this.#counted.at > 0 && seconds > 0 ? Math.max(0, (now[name] - this.#counted[name]) * 8 / seconds) : undefined
+		const rate = (/** @type {'sent' | 'received'} */ name) => this.#counted.at > 0 && seconds > 0 ? Math.max(0, (now[name] - this.#counted[name]) * 8 / seconds) : undefined
 		const stats = {
 			roundTripTime: pair?.currentRoundTripTime, relayed: pair && kinds.includes('relay'), local: kinds[0], remote: kinds[1],
 			bitrateOut: rate('sent'), bitrateIn: rate('received'), loss: lost + got > 0 ? Math.max(0, lost) / (lost + got) : 0
@@ -362,21 +370,25 @@ export class Connection extends Emitter {
 
 	// An RTCPeerConnection is replaced only within a step, so never while one waits for it: what is asked of
 	// one that was closed meanwhile is never answered.
+	/** @param {any} work */
 	#step(work) {
 		this.#steps = this.#steps.then(() => this.closed ? undefined : work()).catch(error => this.#fail(error))
 	}
 
 	// The browser says this again whenever the state becomes stable and it still holds, so nothing is lost here.
+	/** @param {RTCPeerConnection} pc */
 	#negotiationNeeded(pc) {
 		if (this.polite || this.#described) return this.#offer(pc)
 	}
 
+	/** @param {RTCPeerConnection} pc */
 	async #offer(pc) {
 		if (this.#stale(pc) || pc.signalingState !== 'stable') return
 		await pc.setLocalDescription()
 		this.#describe(pc)
 	}
 
+	/** @param {any} options */
 	async #takeDescription({ generation, description }) {
 		const offer = description?.type === 'offer'
 		if (generation > this.#generation && offer && !this.polite) this.#replace(generation)
@@ -393,12 +405,17 @@ export class Connection extends Emitter {
 		this.#describe(pc)
 	}
 
+	/** @param {any} options */
 	async #takeCandidate({ generation, candidate }) {
 		if (generation !== this.#generation) return
 		if (this.#pc.remoteDescription) return this.#addCandidate(this.#pc, candidate)
 		if (!this.#ignoring && this.#candidates.length < MAX_CANDIDATES) this.#candidates.push(candidate)
 	}
 
+	/**
+	 * @param {RTCPeerConnection} pc
+	 * @param {RTCIceCandidateInit | null} candidate
+	 */
 	async #addCandidate(pc, candidate) {
 		try {
 			await pc.addIceCandidate(candidate)
@@ -408,20 +425,27 @@ export class Connection extends Emitter {
 		}
 	}
 
+	/** @param {any} options */
 	#takeRenew({ generation }) {
 		if (this.polite && generation >= this.#generation) this.#replace(generation + 1)
 	}
 
+	/**
+	 * @param {RTCPeerConnection} pc
+	 * @param {RTCIceCandidateInit | null} candidate
+	 */
 	#candidateFound(pc, candidate) {
 		if (!this.#stale(pc)) this.#signal('candidate', { generation: this.#generation, candidate: candidate ?? null })
 	}
 
+	/** @param {RTCPeerConnection} pc */
 	#describe(pc) {
 		if (this.#stale(pc)) return
-		const { type, sdp } = pc.localDescription
+		const { type, sdp } = /** @type {RTCSessionDescription} */ (pc.localDescription)
 		this.#signal('description', { generation: this.#generation, description: { type, sdp } })
 	}
 
+	/** @param {RTCPeerConnection} pc */
 	#stateChanged(pc) {
 		if (this.#stale(pc)) return
 		if (pc.connectionState === 'connected') this.#renewals = 0
@@ -433,6 +457,7 @@ export class Connection extends Emitter {
 		emit(this, 'state', pc.connectionState)
 	}
 
+	/** @param {any} error */
 	#fail(error) {
 		if (this.closed) return
 		this.#report('Negotiation failed', error)
@@ -441,6 +466,7 @@ export class Connection extends Emitter {
 		else this.#askToRenew()
 	}
 
+	/** @param {number} generation */
 	#replace(generation) {
 		this.#pc.close()
 		this.#generation = generation
@@ -449,11 +475,16 @@ export class Connection extends Emitter {
 		emit(this, 'renewed', this)
 	}
 
+	/**
+	 * @param {string} what
+	 * @param {any} cause
+	 */
 	#report(what, cause) {
 		emit(this, 'error', new PortalError('negotiation_failed', `${what}: ${cause.message}`, { id: this.id, cause }))
 	}
 
 	// A former RTCPeerConnection's events and promises may still come.
+	/** @param {RTCPeerConnection} pc */
 	#stale(pc) {
 		return this.closed || pc !== this.#pc
 	}

@@ -3,6 +3,9 @@
 // import and its URL. Its classes keep their names, so `Portal` here is one connection, what is a Connection in portal.js.
 import { Portal as Room } from './portal.js'
 
+/** @typedef {import('./events.js').PortalError} PortalError */
+/** @typedef {import('./peer.js').Connection} Connection */
+
 /** Before the first try to enter a room succeeds, the next one comes after so many milliseconds. */
 const RETRY = 2_000
 
@@ -71,7 +74,7 @@ export class Portal extends EventEmitter {
 		/** The RTCPeerConnection; after a renewal there is another Portal with another one. */
 		this.peer = connection.pc
 		this.peer.addEventListener('track', event => this.emit('track', event))
-		this.peer.addEventListener('icecandidateerror', event => this.emit('debug', 'icecandidateerror', new IceCandidateError(event)))
+		this.peer.addEventListener('icecandidateerror', (/** @type {any} */ event) => this.emit('debug', 'icecandidateerror', new IceCandidateError(event)))
 	}
 
 	/** @param {MediaStream} stream */
@@ -93,6 +96,7 @@ export class PortalGun extends EventEmitter {
 	connections = new Map()
 	#room
 	#closed = false
+	/** @type {ReturnType<typeof setTimeout> | undefined} */
 	#timer
 
 	/**
@@ -108,7 +112,7 @@ export class PortalGun extends EventEmitter {
 		this.#room.on('connection', connection => this.#connected(connection))
 		this.#room.on('close', ({ id }) => this.#disconnected(id))
 		this.#room.on('info', ({ id, members }) => {
-			this.emit('info', { id, members: members.map(({ id, polite }) => ({ id, polite })) })
+			this.emit('info', { id, members: members.map((/** @type {import('./portal.js').Member} */ { id, polite }) => ({ id, polite })) })
 		})
 		this.#room.on('state', state => this.emit('debug', `state@${state}`))
 		this.#room.on('error', error => this.#failed(error))
@@ -126,32 +130,37 @@ export class PortalGun extends EventEmitter {
 		try {
 			await this.#room.join()
 			if (this.#closed) await this.#room.close()
-		} catch (error) {
+		} catch (caught) {
+			const error = /** @type {PortalError} */ (caught)
 			if (this.#closed) return
 			if (PASSING.has(error.code)) this.#timer = setTimeout(() => this.#enter(), RETRY)
 			this.emit('error', error.code === 'room_not_found' ? new RoomNotFoundError(this.options.room) : error)
 		}
 	}
 
+	/** @param {Connection} connection */
 	#connected(connection) {
 		// What belongs to the RTCPeerConnection is set up by the program again, on the new one.
 		connection.on('renewed', () => this.#tell(connection))
-		connection.on('error', error => this.connections.get(connection.id)?.emit('error', error))
+		connection.on('error', (/** @type {PortalError} */ error) => this.connections.get(connection.id)?.emit('error', error))
 		this.#tell(connection)
 	}
 
+	/** @param {Connection} connection */
 	#tell(connection) {
 		const portal = new Portal(connection)
 		this.connections.set(connection.id, portal)
 		this.emit('connection', portal)
 	}
 
+	/** @param {string} id */
 	#disconnected(id) {
 		const portal = this.connections.get(id)
 		this.connections.delete(id)
 		if (portal) this.emit('disconnection', portal)
 	}
 
+	/** @param {any} error */
 	#failed(error) {
 		if (!error.id) this.emit('error', error)
 	}
@@ -175,6 +184,7 @@ export function pause(milliseconds) {
  * @returns {() => void} calls `work` when it was not called for so long
  */
 export function debounce(milliseconds, work) {
+	/** @type {ReturnType<typeof setTimeout> | undefined} */
 	let timer
 	return () => {
 		clearTimeout(timer)

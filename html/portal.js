@@ -67,24 +67,28 @@ const FAREWELL = 2_000
 export class Portal extends Emitter {
 	#options
 	#state = 'idle'
+	/** @type {string | null} */
 	#id = null
 	#key
 	#version = 0
 	/** @type {Session | null} */
 	#session = null
+	/** @type {any} */
 	#peer = null
-	/** @type {Stream | null} */
-	#stream = null
+	/** @type {Stream} null while there is no membership, and nothing asks for it then */
+	#stream = /** @type {any} */ (null)
 	/** What is known of the room itself. */
+	/** @type {Partial<Info>} */
 	#about = {}
 	/** @type {RTCIceServer[]} what the server says */
 	#iceServers = []
+	/** @type {[any, number][]} */
 	#early = []
 	#rosterN = 0
 	#attempt = 0
 	/** Whether the stream's membership has not begun yet. */
 	#fresh = true
-	#stopJoining = _ => {}
+	#stopJoining = (/** @type {Error} */ _) => {}
 	#wake = () => {}
 	/** @type {Map<string, Member>} */
 	#members = new Map()
@@ -120,7 +124,7 @@ export class Portal extends Emitter {
 	 */
 	constructor(options) {
 		super()
-		this.#options = { page: globalThis.addEventListener ? globalThis : undefined, ...options }
+		this.#options = { page: typeof globalThis.addEventListener === 'function' ? globalThis : undefined, ...options }
 		this.#key = makeKey()
 	}
 
@@ -132,9 +136,10 @@ export class Portal extends Emitter {
 	 *   pin_required: boolean, locked: boolean}[]>}
 	 */
 	static rooms(options = {}) {
-		return visit(options, async peer => {
+		return visit(options, async (/** @type {any} */ peer) => {
 			const rooms = []
 			for (let after; ;) {
+				/** @type {any} */
 				const { list, next } = await peer.request({ request: 'list', after, admin_key: options.admin_key })
 				rooms.push(...list)
 				if (next === undefined) return rooms
@@ -151,7 +156,7 @@ export class Portal extends Emitter {
 	 * @returns {Promise<boolean>}
 	 */
 	static exists(room, options = {}) {
-		return visit(options, async peer => (await peer.request({ request: 'exists', room })).exists)
+		return visit(options, async (/** @type {any} */ peer) => (await peer.request({ request: 'exists', room })).exists)
 	}
 
 	/**
@@ -163,7 +168,7 @@ export class Portal extends Emitter {
 	 * @returns {Promise<any>} the reply; rejects with the server's error, `unauthorized` for one
 	 */
 	static manage(body, options = {}) {
-		return visit(options, peer => peer.request(body))
+		return visit(options, (/** @type {any} */ peer) => peer.request(body))
 	}
 
 	/**
@@ -189,6 +194,7 @@ export class Portal extends Emitter {
 	 * @returns {AsyncGenerator<{from: string, type: string | null, payload: any}, void, void>}
 	 */
 	async *messages(type, { signal, most = 1_000 } = {}) {
+		/** @type {any[]} */
 		const waiting = []
 		let wake = () => {}
 		let ended = this.#state === 'closed' || signal?.aborted
@@ -209,7 +215,7 @@ export class Portal extends Emitter {
 			for (;;) {
 				while (waiting.length > 0) yield waiting.shift()
 				if (ended) return
-				await new Promise(resolve => { wake = resolve })
+				await /** @type {Promise<void>} */ (new Promise(resolve => { wake = resolve }))
 			}
 		} finally {
 			for (const stop of stops) stop()
@@ -284,6 +290,7 @@ export class Portal extends Emitter {
 	async send(type, payload = {}, { to } = {}) {
 		this.#opened()
 		const ids = to === undefined ? [...this.#connections.keys()] : [...new Set([to].flat())]
+		/** @type {PortalError[]} */
 		const failed = []
 		await Promise.all(ids.map(async id => {
 			try {
@@ -291,11 +298,11 @@ export class Portal extends Emitter {
 				if (!connection) throw new PortalError('member_not_found', 'to: no such member in this room', { id })
 				await connection.send(payload, type)
 			} catch (error) {
-				failed.push(error)
+				failed.push(/** @type {PortalError} */ (error))
 			}
 		}))
 		if (to !== undefined && failed.length === ids.length) throw failed[0] ?? new PortalError('invalid_field', 'to: is an empty list')
-		return { failed: failed.map(({ id, code, message }) => ({ id, code, error: message })) }
+		return { failed: failed.map(({ id, code, message }) => ({ id: id ?? '', code, error: message })) }
 	}
 
 	/**
@@ -339,8 +346,8 @@ export class Portal extends Emitter {
 	async configure(changes) {
 		const { display, metadata } = changes
 		const { version } = await this.#opened().request({ request: 'configure', display, metadata })
-		if (display !== undefined) this.#options.display = display
-		if (metadata !== undefined) this.#options.metadata = metadata
+		if (display !== undefined) this.#options.display = display ?? undefined
+		if (metadata !== undefined) this.#options.metadata = metadata ?? undefined
 		this.#version = Math.max(this.#version, version)
 	}
 
@@ -406,7 +413,7 @@ export class Portal extends Emitter {
 		const session = this.#session
 		const left = this.#leave()
 		await within(FAREWELL, left)
-		await session.close()
+		await session?.close()
 	}
 
 	#stop() {
@@ -425,6 +432,7 @@ export class Portal extends Emitter {
 		return session
 	}
 
+	/** @param {Session} session */
 	async #enter(session) {
 		await session.open()
 		// A client believes only its current peer.
@@ -435,10 +443,14 @@ export class Portal extends Emitter {
 		return { peer, reply, members, n }
 	}
 
-	/** Joins, or comes back if there is something to come back to. */
+	/**
+	 * Joins, or comes back if there is something to come back to.
+	 *
+	 * @param {any} peer
+	 */
 	async #ask(peer) {
 		const { room, display, metadata, pin, token } = this.#options
-		const join = ack => peer.request({
+		const join = (/** @type {number | undefined} */ ack = undefined) => peer.request({
 			request: 'join', room, pin, token, key: this.#key, display: display ?? undefined, metadata: metadata ?? undefined,
 			attempt: ++this.#attempt, ack
 		})
@@ -448,7 +460,8 @@ export class Portal extends Emitter {
 			// One that knows less than was done is not the one that this was: a first `join` that came late has made it.
 			if (reply.seq < this.#stream.done) this.#beginAnew()
 			return reply
-		} catch (error) {
+		} catch (caught) {
+			const error = /** @type {PortalError} */ (caught)
 			if (!GONE.has(error.code)) throw error
 			this.#beginAnew()
 			return join()
@@ -461,6 +474,10 @@ export class Portal extends Emitter {
 		this.#fresh = true
 	}
 
+	/**
+	 * @param {any} promise
+	 * @param {any} signal
+	 */
 	#stoppable(promise, signal) {
 		return new Promise((resolve, reject) => {
 			const stop = () => reject(signal.reason)
@@ -470,6 +487,7 @@ export class Portal extends Emitter {
 		})
 	}
 
+	/** @param {any} entered */
 	#enterRoom(entered) {
 		this.#watchPage()
 		this.#begin(entered)
@@ -482,7 +500,11 @@ export class Portal extends Emitter {
 		emit(this, 'info', this.#told)
 	}
 
-	/** A membership begins, under an id that one may have had before. */
+	/**
+	 * A membership begins, under an id that one may have had before.
+	 *
+	 * @param {any} options
+	 */
 	#begin({ peer, reply, members, n }) {
 		const { id, key, resumed, seq, ack, version, limits, description, metadata } = reply
 		this.#peer = peer
@@ -495,7 +517,7 @@ export class Portal extends Emitter {
 		this.#rosterN = n
 		this.#stream.start(body => peer.request(body), { seq, n: resumed ? ack : 0, limits })
 		this.#setState('open')
-		const there = new Set(members.map(({ id }) => id))
+		const there = new Set(members.map((/** @type {Member} */ { id }) => id))
 		for (const { id } of this.members) if (!there.has(id)) this.#farewell({ id, reason: 'timeout' })
 		for (const member of members) this.#whileOpen(() => this.#welcome(member))
 	}
@@ -505,16 +527,25 @@ export class Portal extends Emitter {
 	}
 
 	// Whoever listens may close the portal in the middle of what there is to tell.
+	/** @param {any} work */
 	#whileOpen(work) {
 		return this.#state === 'open' && work()
 	}
 
+	/**
+	 * @param {any} push
+	 * @param {number} size
+	 */
 	#receive(push, size) {
 		// Janus may deliver events before the reply to join, which says where they begin.
 		if (this.#state === 'connecting' || this.#state === 'resuming') this.#early.push([push, size])
 		this.#whileOpen(() => this.#take(push, size))
 	}
 
+	/**
+	 * @param {any} push
+	 * @param {number} size
+	 */
 	#take(push, size) {
 		if (push.portal === 'closed') return this.#ended(push.reason)
 		if (push.portal !== 'event') return
@@ -530,7 +561,12 @@ export class Portal extends Emitter {
 		this.#whileOpen(() => this.#stream.acknowledge())
 	}
 
-	/** @returns {boolean} whether the roster changed */
+	/**
+	 * @returns {boolean} whether the roster changed
+	 *
+	 * @param {number} number
+	 * @param {any} entry
+	 */
 	#handle(number, entry) {
 		if (entry.event === 'signal') return this.#signalled(entry)
 		if (number <= this.#rosterN) return false
@@ -558,18 +594,24 @@ export class Portal extends Emitter {
 		}
 	}
 
+	/** @param {any} options */
 	#edited({ event, ...about }) {
 		this.#about = about
 		return true
 	}
 
-	/** Credentials that expire are replaced on connections that live as well: they may have to gather again. */
+	/**
+	 * Credentials that expire are replaced on connections that live as well: they may have to gather again.
+	 *
+	 * @param {any} options
+	 */
 	#takeIceServers({ ice_servers: iceServers }) {
 		if (!iceServers || this.#options.iceServers || this.#options.rtc?.iceServers) return
 		this.#iceServers = iceServers
 		for (const connection of this.connections) connection.setIceServers(iceServers)
 	}
 
+	/** @param {Member} member */
 	#welcome(member) {
 		const { id } = member
 		this.#members.set(id, member)
@@ -582,6 +624,7 @@ export class Portal extends Emitter {
 		if (!connection.alive) connection.renew()
 	}
 
+	/** @param {Member} member */
 	#connect(member) {
 		const connection = new Connection({
 			id: member.id,
@@ -603,11 +646,13 @@ export class Portal extends Emitter {
 		emit(this, 'connection', connection)
 	}
 
+	/** @param {string} id */
 	#isThere(id) {
 		const member = this.#members.get(id)
 		return member !== undefined && !member.away
 	}
 
+	/** @param {any} options */
 	#farewell({ id, reason }) {
 		this.#members.delete(id)
 		if (reason === 'timeout' || reason === 'too_slow') this.#linger(id)
@@ -615,6 +660,7 @@ export class Portal extends Emitter {
 	}
 
 	// A drop of the signalling says nothing about the direct connection.
+	/** @param {string} id */
 	#linger(id) {
 		const connection = this.#connections.get(id)
 		if (!connection || this.#lingering.has(id)) return
@@ -628,10 +674,12 @@ export class Portal extends Emitter {
 		check()
 	}
 
+	/** @param {string} id */
 	#drop(id) {
 		this.#connections.get(id)?.close()
 	}
 
+	/** @param {Connection} connection */
 	#dropped(connection) {
 		this.#lingering.get(connection.id)?.()
 		this.#lingering.delete(connection.id)
@@ -640,6 +688,7 @@ export class Portal extends Emitter {
 		emit(this, 'close', connection)
 	}
 
+	/** @param {any} options */
 	#changed({ id, display, metadata, away }) {
 		const { polite } = this.#members.get(id) ?? {}
 		if (polite === undefined) return false
@@ -647,6 +696,7 @@ export class Portal extends Emitter {
 		return true
 	}
 
+	/** @param {any} options */
 	#signalled({ from, type, payload }) {
 		if (type === 'description' || type === 'candidate' || type.startsWith('portal.')) {
 			this.#connections.get(from)?.take(type, payload)
@@ -656,6 +706,11 @@ export class Portal extends Emitter {
 		return false
 	}
 
+	/**
+	 * @param {string} to
+	 * @param {string} type
+	 * @param {any} payload
+	 */
 	async #signal(to, type, payload) {
 		if (this.#state !== 'open' && this.#state !== 'resuming') return
 		try {
@@ -664,7 +719,8 @@ export class Portal extends Emitter {
 			if (type === 'portal.data') return failure // which the connection deals with
 			if (failure.code === 'recipient_full') return this.#renewLater(to, failure.retry_after)
 			emit(this, 'error', failureError(failure, to))
-		} catch (error) {
+		} catch (caught) {
+			const error = /** @type {PortalError} */ (caught)
 			// What was under way when a membership ended is made up for where the next one begins.
 			if (error.code === 'member_gone') return
 			// If the session ended, that was or will be said once, not once for every signal.
@@ -673,6 +729,10 @@ export class Portal extends Emitter {
 	}
 
 	// Of a negotiation of which something was refused, the rest is of no use.
+	/**
+	 * @param {string} id
+	 * @param {number} [milliseconds]
+	 */
 	#renewLater(id, milliseconds) {
 		const connection = this.#connections.get(id)
 		setTimeout(() => connection === this.#connections.get(id) && connection?.renew(), milliseconds)
@@ -684,13 +744,13 @@ export class Portal extends Emitter {
 	}
 
 	#info() {
-		return { room: this.room, id: this.#id, version: this.#version, members: this.members, ...this.#about }
+		return { room: this.room, id: /** @type {string} */ (this.#id), version: this.#version, members: this.members, ...this.#about }
 	}
 
 	/** Says goodbye; the socket stays open, as closing it right behind would lose what was said. */
 	#leave() {
 		const left = this.#stream.leave().catch(() => {})
-		this.#stream = null // it still waits for that answer
+		this.#stream = /** @type {any} */ (null) // it still waits for that answer
 		this.#clear()
 		this.#end()
 		return left
@@ -698,7 +758,7 @@ export class Portal extends Emitter {
 
 	// The direct connections hold without the server, so they are left alone.
 	#lost() {
-		this.#session.abandon()
+		this.#session?.abandon()
 		this.#resume()
 	}
 
@@ -712,7 +772,8 @@ export class Portal extends Emitter {
 			if (this.#state !== 'resuming') return
 			try {
 				return this.#goOn(await this.#tryOnce())
-			} catch (error) {
+			} catch (caught) {
+				const error = /** @type {PortalError} */ (caught)
 				if (this.#state !== 'resuming') return
 				if (!PASSING.has(error.code)) return this.#expel(error)
 				least = error.retryAfter ?? 0
@@ -720,15 +781,19 @@ export class Portal extends Emitter {
 		}
 	}
 
-	/** Waits, but not longer than until there is reason to believe that a try may succeed. */
+	/**
+	 * Waits, but not longer than until there is reason to believe that a try may succeed.
+	 *
+	 * @param {number} milliseconds
+	 */
 	#pause(milliseconds) {
-		return new Promise(resolve => {
+		return /** @type {Promise<void>} */ (new Promise(resolve => {
 			const timer = setTimeout(resolve, milliseconds)
 			this.#wake = () => {
 				clearTimeout(timer)
 				resolve()
 			}
-		})
+		}))
 	}
 
 	async #tryOnce() {
@@ -745,6 +810,7 @@ export class Portal extends Emitter {
 		}
 	}
 
+	/** @param {any} entered */
 	#goOn(entered) {
 		if (this.#state !== 'resuming') return
 		const anew = this.#fresh
@@ -754,7 +820,7 @@ export class Portal extends Emitter {
 			this.#peer = entered.peer
 			this.#takeIceServers(entered.reply)
 			this.#setState('open')
-			this.#stream.resume(body => entered.peer.request(body))
+			this.#stream.resume((/** @type {any} */ body) => entered.peer.request(body))
 		}
 		for (const connection of this.connections) if (this.#isThere(connection.id)) connection.repair()
 		if (anew) this.#whileOpen(() => emit(this, 'rejoined', this.#info()))
@@ -763,13 +829,15 @@ export class Portal extends Emitter {
 	}
 
 	// Whoever was too slow begins anew; of the other ends none is to be undone by coming back.
+	/** @param {any} reason */
 	#ended(reason) {
 		if (reason === 'too_slow') return this.#lost()
 		this.#expel(new PortalError(reason, `The server ended the membership: ${reason}`))
 	}
 
+	/** @param {any} error */
 	#expel(error) {
-		this.#session.abandon()
+		this.#session?.abandon()
 		this.#clear()
 		this.#end()
 		emit(this, 'error', error)
@@ -790,6 +858,7 @@ export class Portal extends Emitter {
 	}
 
 	#watchPage() {
+		/** @type {any} the window, or something like one */
 		const { page } = this.#options
 		this.#page.abort()
 		this.#page = new AbortController()
@@ -804,14 +873,15 @@ export class Portal extends Emitter {
 		const session = this.#session
 		this.#leave()
 		const { signal } = this.#page
-		signal.addEventListener('abort', () => session.close())
+		signal.addEventListener('abort', () => session?.close())
 		// It is shown again only if the browser kept the page in its cache.
-		this.#options.page.addEventListener('pageshow', () => {
+		this.#options.page?.addEventListener('pageshow', () => {
 			this.#page.abort()
 			if (this.#state === 'closed') this.join().catch(error => emit(this, 'error', error))
 		}, { signal })
 	}
 
+	/** @param {string} state */
 	#setState(state) {
 		if (state === this.#state) return
 		this.#state = state
@@ -820,6 +890,7 @@ export class Portal extends Emitter {
 	}
 }
 
+/** @param {any} options */
 function newSession({ url, janus, WebSocket }) {
 	return new Session({ url: url ?? defaultUrl(), envelope: janus, WebSocket })
 }
@@ -829,7 +900,12 @@ function defaultUrl() {
 	return `${protocol === 'https:' ? 'wss' : 'ws'}://${host}/janus`
 }
 
-/** Runs `work` with a peer that joins nothing. */
+/**
+ * Runs `work` with a peer that joins nothing.
+ *
+ * @param {any} options
+ * @param {any} work
+ */
 async function visit(options, work) {
 	const session = newSession(options)
 	try {
@@ -841,12 +917,20 @@ async function visit(options, work) {
 }
 
 // The server may have made us a member all the same, or be about to: tell it, then hang up.
+/**
+ * @param {Session} session
+ * @param {any} entering
+ */
 async function abandon(session, entering) {
-	const leaving = entering.then(({ peer }) => peer.request({ request: 'leave', seq: 1 }))
+	const leaving = entering.then((/** @type {any} */ { peer }) => peer.request({ request: 'leave', seq: 1 }))
 	await within(FAREWELL, leaving.catch(() => {}))
 	session.close()
 }
 
+/**
+ * @param {any} options
+ * @param {string} [id]
+ */
 function failureError({ code, error, error_code: errorCode }, id) {
 	return new PortalError(code, error, { errorCode, id })
 }

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 import { PortalError } from './events.js'
 
-/** Names for those of Janus's own errors that a program may want to tell apart. */
+/**
+ * Names for those of Janus's own errors that a program may want to tell apart.
+ *
+ * @type {Record<number, string>}
+ */
 const JANUS_CODES = {
 	403: 'unauthorized',
 	405: 'unauthorized',
@@ -18,9 +22,12 @@ export class Session {
 	#WebSocket
 	#envelope
 	#keepalive
+	/** @type {WebSocket | null} */
 	#socket = null
+	/** @type {number | null} */
 	#id = null
-	#timer = null
+	/** @type {ReturnType<typeof setInterval> | undefined} */
+	#timer
 	#silent = false
 	#ended = false
 	#transaction = 0
@@ -32,7 +39,7 @@ export class Session {
 	/**
 	 * @param {object} options
 	 * @param {string} options.url
-	 * @param {typeof WebSocket} [options.WebSocket]
+	 * @param {typeof globalThis.WebSocket} [options.WebSocket]
 	 * @param {object} [options.envelope] goes into every request to Janus: its `token` or `apisecret`
 	 * @param {number} [options.keepalive] milliseconds
 	 * @param {(error: PortalError) => void} [options.onlost] the session ended and not by `close()`
@@ -47,9 +54,9 @@ export class Session {
 
 	/** Connects and creates the session. */
 	async open() {
-		await new Promise((resolve, reject) => {
+		await /** @type {Promise<void>} */ (new Promise((resolve, reject) => {
 			const socket = this.#socket = new this.#WebSocket(this.#url, 'janus-protocol')
-			socket.addEventListener('open', resolve)
+			socket.addEventListener('open', () => resolve())
 			socket.addEventListener('message', ({ data }) => this.#receive(data))
 			// What follows an error is always a close; the error event itself says nothing more.
 			socket.addEventListener('error', () => {})
@@ -58,7 +65,7 @@ export class Session {
 				reject(error)
 				this.#lose(error)
 			})
-		})
+		}))
 		this.#timer = setInterval(() => this.#keepAlive(), this.#keepalive)
 		const { data } = await this.#request({ janus: 'create' })
 		this.#id = data.id
@@ -88,6 +95,10 @@ export class Session {
 		this.#end(new PortalError('connection_lost', 'The connection was given up'))
 	}
 
+	/**
+	 * @param {any} peerId
+	 * @param {any} body
+	 */
 	async #message(peerId, body) {
 		const { plugindata } = await this.#request({ janus: 'message', handle_id: peerId, body }, true)
 		const data = plugindata?.data ?? {}
@@ -109,10 +120,11 @@ export class Session {
 			const transaction = String(++this.#transaction)
 			this.#requests.set(transaction, { resolve, reject, whole })
 			const session = this.#id === null ? {} : { session_id: this.#id }
-			this.#socket.send(JSON.stringify({ ...this.#envelope, ...request, ...session, transaction }))
+			this.#socket?.send(JSON.stringify({ ...this.#envelope, ...request, ...session, transaction }))
 		})
 	}
 
+	/** @param {string} text */
 	#receive(text) {
 		if (this.#ended) return
 		this.#silent = false
@@ -127,6 +139,10 @@ export class Session {
 		}
 	}
 
+	/**
+	 * @param {any} message
+	 * @param {any} options1
+	 */
 	#answer(message, { resolve, reject, whole }) {
 		if (message.janus === 'ack' && whole) return
 		this.#requests.delete(message.transaction)
@@ -143,12 +159,14 @@ export class Session {
 		if (this.#id !== null) this.#request({ janus: 'keepalive' }).catch(() => {})
 	}
 
+	/** @param {any} error */
 	#lose(error) {
 		if (this.#ended) return
 		this.#end(error)
 		this.onlost(error)
 	}
 
+	/** @param {any} error */
 	#end(error) {
 		this.#ended = true
 		clearInterval(this.#timer)
@@ -178,7 +196,9 @@ class Peer {
  * @returns {Promise<T | undefined>} undefined when the time was up first
  */
 export function within(milliseconds, promise) {
+	/** @type {ReturnType<typeof setTimeout> | undefined} */
 	let timer
-	const timeout = new Promise(resolve => { timer = setTimeout(resolve, milliseconds) })
+	/** @type {Promise<undefined>} */
+	const timeout = new Promise(resolve => { timer = setTimeout(() => resolve(undefined), milliseconds) })
 	return Promise.race([promise, timeout]).finally(() => clearTimeout(timer))
 }

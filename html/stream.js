@@ -34,6 +34,7 @@ export class Stream {
 	/** @type {Map<number, Request>} those that have a number, in its order */
 	#unanswered = new Map()
 	#unansweredBytes = 0
+	/** @type {PortalError | null} */
 	#ended = null
 	#n = 0
 	#acked = 0
@@ -60,7 +61,11 @@ export class Stream {
 		this.#send = null
 	}
 
-	/** The member is back on another peer, and has said what it got. */
+	/**
+	 * The member is back on another peer, and has said what it got.
+	 *
+	 * @param {any} send
+	 */
 	resume(send) {
 		this.#send = send
 		this.#ack()
@@ -83,7 +88,7 @@ export class Stream {
 	 * Signals that are given in one turn go in one request.
 	 *
 	 * @param {{to?: string | string[], type: string, payload: any}} signal
-	 * @returns {Promise<{failed: {to?: string[], code: string, error: string, error_code: number}[]}>}
+	 * @returns {Promise<{failed: {to?: string[], code: string, error: string, error_code: number, retry_after?: number}[]}>}
 	 */
 	relay(signal) {
 		return new Promise((resolve, reject) => {
@@ -122,13 +127,17 @@ export class Stream {
 		this.#refuse(error, unanswered, this.#waiting.splice(0), this.#signals.splice(0))
 	}
 
+	/**
+	 * @param {PortalError} error
+	 * @param {...{reject: Function}[]} lists
+	 */
 	#refuse(error, ...lists) {
 		this.#ended ??= error
 		for (const { reject } of lists.flat()) reject(error)
 	}
 
 	/**
-	 * @param {{n: number, events: object[]}} push
+	 * @param {{n: number, events: any[]}} push
 	 * @param {number} size its length as text
 	 * @returns {{number: number, event: any}[]} those that were not there before
 	 */
@@ -173,16 +182,25 @@ export class Stream {
 		}
 	}
 
+	/**
+	 * @param {any[]} batch
+	 * @param {number} weight
+	 */
 	async #relay(batch, weight) {
 		const signals = batch.map(({ to, type, payload }) => ({ to, type, payload }))
 		try {
 			const { failed = [] } = await this.#number({ request: 'relay', signals }, weight)
-			batch.forEach(({ resolve }, index) => resolve({ failed: failed.filter(failure => failure.index === index) }))
+			batch.forEach(({ resolve }, index) => resolve({ failed: failed.filter((/** @type {any} */ failure) => failure.index === index) }))
 		} catch (error) {
 			for (const { reject } of batch) reject(error)
 		}
 	}
 
+	/**
+	 * @param {any} body
+	 * @param {number} weight
+	 * @returns {Promise<any>}
+	 */
 	#number(body, weight) {
 		if (this.#ended) return Promise.reject(this.#ended)
 		return new Promise((resolve, reject) => {
@@ -195,12 +213,17 @@ export class Stream {
 		while (this.#send && this.#waiting.length > 0 && this.#fits(this.#waiting[0].weight)) this.#give(this.#waiting.shift())
 	}
 
+	/** @param {any} weight */
 	#fits(weight) {
 		return this.#unanswered.size === 0
 			|| this.#unanswered.size < this.#limits.window && this.#unansweredBytes + weight <= WINDOW_BYTES
 	}
 
-	/** Gives a request its number, which it keeps until it has its answer. */
+	/**
+	 * Gives a request its number, which it keeps until it has its answer.
+	 *
+	 * @param {any} request
+	 */
 	#give(request) {
 		const seq = ++this.#seq
 		this.#unanswered.set(seq, request)
@@ -208,13 +231,15 @@ export class Stream {
 		this.#transmit(seq)
 	}
 
+	/** @param {number} seq */
 	async #transmit(seq) {
 		const send = this.#send
-		const { body, resolve, reject } = this.#unanswered.get(seq)
+		const { body, resolve, reject } = /** @type {Request} */ (this.#unanswered.get(seq))
 		try {
 			const answer = await send?.({ ...body, seq, ...this.#ack() })
 			if (send && send === this.#send) this.#done(seq, () => resolve(answer))
-		} catch (error) {
+		} catch (caught) {
+			const error = /** @type {PortalError} */ (caught)
 			// Without its peer there is no answer yet: the number comes again on the next one.
 			if (send !== this.#send || error.code === 'connection_lost') return
 			if (error.code === 'rate_limited' || error.code === 'window_exceeded') return this.#later(seq, error.retryAfter)
@@ -222,7 +247,11 @@ export class Stream {
 		}
 	}
 
-	/** A number that was refused without being used: those behind it wait for it on the server. */
+	/**
+	 * A number that was refused without being used: those behind it wait for it on the server.
+	 *
+	 * @param {number} seq
+	 */
 	#later(seq, milliseconds = RETRY_AFTER) {
 		const send = this.#send
 		setTimeout(() => {
@@ -230,6 +259,10 @@ export class Stream {
 		}, milliseconds)
 	}
 
+	/**
+	 * @param {number} seq
+	 * @param {any} tell
+	 */
 	#done(seq, tell) {
 		const request = this.#unanswered.get(seq)
 		if (!request) return
@@ -242,6 +275,7 @@ export class Stream {
 }
 
 // The server weighs what its default writer would write, and that one indents.
+/** @param {any} value */
 function weigh(value) {
 	return encoder.encode(JSON.stringify(value, null, 3)).length
 }

@@ -1,0 +1,54 @@
+/**
+ * An error with a stable `code` to compare, as the server sends it (`room_not_found`, `wrong_pin`, …)
+ * or one of the library's own (`connection_lost`, `negotiation_failed`, …).
+ */
+export declare class PortalError extends Error {
+    code: string;
+    errorCode: number | undefined;
+    retryAfter: number | undefined;
+    id: string | undefined;
+    cause: unknown;
+    /**
+     * @param {string} code
+     * @param {string} message
+     * @param {object} [more]
+     * @param {number} [more.errorCode] the server's number
+     * @param {number} [more.retryAfter] milliseconds after which the same may succeed
+     * @param {string} [more.id] the member that it is about
+     * @param {unknown} [more.cause]
+     */
+    constructor(code: string, message: string, { errorCode, retryAfter, id, cause }?: {
+        errorCode?: number;
+        retryAfter?: number;
+        id?: string;
+        cause?: unknown;
+    });
+}
+/** An EventTarget that can also be listened to with `on()`, which hands over the thing itself. */
+export declare class Emitter extends EventTarget {
+    /**
+     * @param {string} type
+     * @param {(thing: any) => void} listener
+     * @param {AddEventListenerOptions} [options] `once`, `signal`
+     * @returns {() => void} stops listening
+     */
+    on(type: string, listener: (thing: any) => void, options?: AddEventListenerOptions): () => void;
+    /**
+     * As `on()`, for a listener that is to hear of what was there before, too: soon, but not at once, so that the one who
+     * listens has what `on()` returns.
+     *
+     * @protected
+     * @param {string} type
+     * @param {(thing: any) => void} listener
+     * @param {AddEventListenerOptions | undefined} options
+     * @param {() => unknown[]} things
+     * @returns {() => void} stops listening
+     */
+    protected replay(type: string, listener: (thing: any) => void, options: AddEventListenerOptions | undefined, things: () => unknown[]): () => void;
+}
+/**
+ * @param {EventTarget} target
+ * @param {string} type
+ * @param {unknown} detail
+ */
+export declare function emit(target: EventTarget, type: string, detail: unknown): void;

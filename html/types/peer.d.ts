@@ -1,0 +1,189 @@
+import { Emitter } from './events.js';
+export type Encoding = {
+    /**
+     * bits a second
+     */
+    maxBitrate?: number;
+    maxFramerate?: number;
+    scaleResolutionDownBy?: number;
+    active?: boolean;
+    degradationPreference?: RTCDegradationPreference;
+};
+export type Stats = {
+    /**
+     * seconds
+     */
+    roundTripTime?: number;
+    /**
+     * whether it goes through a TURN server
+     */
+    relayed?: boolean;
+    /**
+     * type of the candidate of this side: `host`, `srflx`, `prflx`, `relay`
+     */
+    local?: string;
+    /**
+     * the same of the other side
+     */
+    remote?: string;
+    /**
+     * bits a second, since the stats before
+     */
+    bitrateOut?: number;
+    bitrateIn?: number;
+    /**
+     * of packets of media that came in, from 0 to 1
+     */
+    loss: number;
+};
+/**
+ * Hints for sending a track, as in RTCRtpEncodingParameters.
+ *
+ * @typedef {object} Encoding
+ * @property {number} [maxBitrate] bits a second
+ * @property {number} [maxFramerate]
+ * @property {number} [scaleResolutionDownBy]
+ * @property {boolean} [active]
+ * @property {RTCDegradationPreference} [degradationPreference]
+ */
+/**
+ * @typedef {object} Stats
+ * @property {number} [roundTripTime] seconds
+ * @property {boolean} [relayed] whether it goes through a TURN server
+ * @property {string} [local] type of the candidate of this side: `host`, `srflx`, `prflx`, `relay`
+ * @property {string} [remote] the same of the other side
+ * @property {number} [bitrateOut] bits a second, since the stats before
+ * @property {number} [bitrateIn]
+ * @property {number} loss of packets of media that came in, from 0 to 1
+ */
+/**
+ * The direct connection to one other member.
+ *
+ * Events: `track` ({track, streams, receiver, transceiver}), `state` (the RTCPeerConnection's connectionState),
+ * `message` ({type, payload}: what the other member sent), `route` (`direct`, `server` or null: how messages go now),
+ * `channel` (RTCDataChannel: one that the other member opened), `stats` (Stats, if `statsInterval` is set), `renewed` (this: `pc` is another one), `close` (this),
+ * `error` (a PortalError).
+ *
+ * Both sides may offer at any time ("perfect negotiation"): when two offers meet, the polite side takes its own
+ * back and the impolite side ignores the other's. Everything that concerns this member's negotiation is done one
+ * after the other, each step awaited, so an offer that comes in the middle of applying an answer finds that answer
+ * applied (the pending-answer case), and between two steps the signalling state is `stable` or `have-local-offer`.
+ *
+ * An RTCPeerConnection that can't be repaired is replaced by one of the next generation. Only the polite side
+ * begins one; what carries a lower generation belongs to a former one and is dropped.
+ */
+export declare class Connection extends Emitter {
+    #private;
+    /** The other member's id. */
+    id: string;
+    polite: boolean;
+    closed: boolean;
+    /** The library's own channel: so that there is always something to negotiate. */
+    channel: RTCDataChannel | undefined;
+    /**
+     * @param {object} options
+     * @param {Iterable<[MediaStreamTrack, Encoding]>} [options.encodings]
+     * @param {number} [options.statsInterval] milliseconds between two `stats`; none without it
+     * @param {string} options.id the other member
+     * @param {boolean} options.polite what this side is
+     * @param {(type: string, payload: any) => Promise<any> | void} options.signal sends to the other member
+     * @param {() => boolean} [options.reachable] whether signals reach the other member, be it now or when it is back
+     * @param {typeof globalThis.RTCPeerConnection} options.RTCPeerConnection
+     * @param {RTCConfiguration} [options.configuration]
+     * @param {Iterable<[MediaStreamTrack, MediaStream[]]>} [options.tracks]
+     * @param {() => boolean} [options.mayRestart] whether signals would reach the other member now
+     * @param {number} [options.generation] the last one that was used with this member, if there was an earlier connection
+     * @param {number} [options.patience] milliseconds that the impolite side waits for the first offer
+     */
+    constructor({ id, polite, signal, RTCPeerConnection, configuration, tracks, mayRestart, reachable, generation, patience, encodings, statsInterval }: {
+        encodings?: Iterable<[MediaStreamTrack, Encoding]>;
+        statsInterval?: number;
+        id: string;
+        polite: boolean;
+        signal: (type: string, payload: any) => Promise<any> | void;
+        reachable?: () => boolean;
+        RTCPeerConnection: typeof globalThis.RTCPeerConnection;
+        configuration?: RTCConfiguration;
+        tracks?: Iterable<[MediaStreamTrack, MediaStream[]]>;
+        mayRestart?: () => boolean;
+        generation?: number;
+        patience?: number;
+    });
+    /**
+     * Whoever listens to `track` late is told of those that are there.
+     *
+     * @param {string} type
+     * @param {(thing: any) => void} listener
+     * @param {AddEventListenerOptions} [options]
+     */
+    on(type: string, listener: (thing: any) => void, options?: AddEventListenerOptions): () => void;
+    /**
+     * A data channel of one's own, on the RTCPeerConnection of now: it ends with that one.
+     *
+     * @param {string} label
+     * @param {RTCDataChannelInit} [options]
+     * @returns {RTCDataChannel}
+     */
+    createChannel(label: string, options?: RTCDataChannelInit): RTCDataChannel;
+    /**
+     * Sends a message: in order and once, over the direct connection or, while there is none, through the server.
+     *
+     * @param {any} payload a string, an ArrayBuffer, a view of one, a Blob, or anything that is JSON
+     * @param {string | null} [type] of one's own
+     * @returns {Promise<void>} resolves when there is room for more
+     */
+    send(payload: any, type?: string | null): Promise<void>;
+    /** How messages go now: `direct`, `server`, or null while they wait. */
+    get route(): "direct" | "server" | null;
+    /** Whether the server reaches the other member has changed. */
+    rerouted(): void;
+    /** What was on its way through the server may be lost. */
+    sendAgain(): void;
+    /** What carries a lower one belongs to a former RTCPeerConnection. */
+    get generation(): number;
+    /** The RTCPeerConnection of now; it is another one after a renewal. */
+    get pc(): RTCPeerConnection;
+    /** Whether the two sides still reach each other, as far as this one knows. */
+    get alive(): boolean;
+    /**
+     * @param {MediaStreamTrack} track
+     * @param {...MediaStream} streams
+     */
+    addTrack(track: MediaStreamTrack, ...streams: MediaStream[]): void;
+    /** @param {MediaStream} stream */
+    addStream(stream: MediaStream): void;
+    /** @param {MediaStreamTrack} track */
+    removeTrack(track: MediaStreamTrack): void;
+    /**
+     * Sends another track in the place of one, without negotiation.
+     *
+     * @param {MediaStreamTrack} track
+     * @param {MediaStreamTrack} by
+     * @returns {Promise<void>}
+     */
+    replaceTrack(track: MediaStreamTrack, by: MediaStreamTrack): Promise<void>;
+    /**
+     * @param {MediaStreamTrack} track
+     * @param {Encoding} encoding
+     */
+    setEncoding(track: MediaStreamTrack, encoding: Encoding): Promise<void>;
+    /**
+     * @returns {Promise<Stats>} what there is to know of the RTCPeerConnection of now
+     */
+    stats(): Promise<Stats>;
+    /** @param {RTCIceServer[]} iceServers to be used from the next gathering of candidates on */
+    setIceServers(iceServers: RTCIceServer[]): void;
+    /** Ends the direct connection. The other side is not told; that is what leaving the room is for. */
+    close(): void;
+    /**
+     * What the other member's library signalled.
+     *
+     * @param {string} type
+     * @param {any} payload
+     */
+    take(type: string, payload: any): void;
+    /** Signals pass again: what failed while they did not is taken up. */
+    repair(): void;
+    /** Something of the negotiation was lost: begins it anew, with the next generation. */
+    renew(): void;
+}

@@ -1,0 +1,86 @@
+export type PortalError = import('./events.js').PortalError;
+export type Connection = import('./peer.js').Connection;
+/** Hands the arguments themselves to its listeners, unlike an EventTarget. */
+export declare class EventEmitter {
+    #private;
+    /**
+     * @param {string} name
+     * @param {(...args: any[]) => void} listener
+     */
+    addEventListener(name: string, listener: (...args: any[]) => void): void;
+    /**
+     * @param {string} name
+     * @param {(...args: any[]) => void} listener
+     */
+    removeEventListener(name: string, listener: (...args: any[]) => void): void;
+    /**
+     * @param {string} name
+     * @param {...any} args
+     */
+    emit(name: string, ...args: any[]): void;
+}
+/** There is no such room on the server. */
+export declare class RoomNotFoundError extends Error {
+    room: string;
+    /** @param {string} room */
+    constructor(room: string);
+}
+/** A STUN or TURN server that could not be used; told as `debug`, since others usually can. */
+export declare class IceCandidateError extends Error {
+    /** @param {RTCPeerConnectionIceErrorEvent} event */
+    constructor({ address, errorCode, errorText, port, url }: RTCPeerConnectionIceErrorEvent);
+}
+/** The connection with one other member. Events: `track` (RTCTrackEvent), `error` (Error), `debug` (string, …). */
+export declare class Portal extends EventEmitter {
+    #private;
+    target: {
+        id: string;
+        polite: boolean;
+    };
+    /** The RTCPeerConnection; after a renewal there is another Portal with another one. */
+    peer: RTCPeerConnection;
+    /** @param {import('./peer.js').Connection} connection */
+    constructor(connection: import('./peer.js').Connection);
+    /** @param {MediaStream} stream */
+    addMediaStream(stream: MediaStream): void;
+    close(): void;
+}
+/**
+ * A room, entered as soon as this is made. Events: `connection` (Portal), `disconnection` (Portal), `info`
+ * ({id, members: [{id, polite}]}), `error` (Error), `debug` (string, …).
+ */
+export declare class PortalGun extends EventEmitter {
+    #private;
+    options: {
+        room: string;
+        url: string | URL;
+        rtc?: RTCConfiguration;
+    };
+    /** @type {Map<string, Portal>} */
+    connections: Map<string, Portal>;
+    /**
+     * @param {object} options
+     * @param {string} options.room
+     * @param {string | URL} options.url of Janus's WebSocket transport
+     * @param {RTCConfiguration} [options.rtc]
+     */
+    constructor(options: {
+        room: string;
+        url: string | URL;
+        rtc?: RTCConfiguration;
+    });
+    /** Leaves the room, and lets go of everything. */
+    close(): Promise<void>;
+}
+/** There is none to make here: the signalling is Janus's. */
+export declare class SignalingChannel {
+    constructor();
+}
+/** @param {number} milliseconds */
+export declare function pause(milliseconds: number): Promise<any>;
+/**
+ * @param {number} milliseconds
+ * @param {() => void} work
+ * @returns {() => void} calls `work` when it was not called for so long
+ */
+export declare function debounce(milliseconds: number, work: () => void): () => void;

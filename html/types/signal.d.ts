@@ -1,0 +1,54 @@
+import { PortalError } from './events.js';
+/**
+ * A session with Janus over one WebSocket. It lives as long as its socket: once lost, make a new one.
+ */
+export declare class Session {
+    #private;
+    onlost: (error: PortalError) => void;
+    /**
+     * @param {object} options
+     * @param {string} options.url
+     * @param {typeof globalThis.WebSocket} [options.WebSocket]
+     * @param {object} [options.envelope] goes into every request to Janus: its `token` or `apisecret`
+     * @param {number} [options.keepalive] milliseconds
+     * @param {(error: PortalError) => void} [options.onlost] the session ended and not by `close()`
+     */
+    constructor({ url, WebSocket, envelope, keepalive, onlost }: {
+        url: string;
+        WebSocket?: typeof globalThis.WebSocket;
+        envelope?: object;
+        keepalive?: number;
+        onlost?: (error: PortalError) => void;
+    });
+    /** Connects and creates the session. */
+    open(): Promise<void>;
+    /**
+     * @param {string} plugin
+     * @param {(data: any, size: number) => void} onpush what the plugin says by itself, and how long its text is
+     * @returns {Promise<Peer>}
+     */
+    attach(plugin: string, onpush: (data: any, size: number) => void): Promise<Peer>;
+    /** Ends the session in Janus, then closes the socket. */
+    close(): Promise<void>;
+    /** Forgets the session at once, without a word to Janus: its connection is of no use any more. */
+    abandon(): void;
+}
+/** A Janus handle: one attach to one plugin. */
+declare class Peer {
+    /** Resolves with the plugin's answer, rejects with its error. */
+    request: (body: object) => Promise<any>;
+    onpush: (data: any, size: number) => void;
+    /**
+     * @param {(body: object) => Promise<any>} request
+     * @param {(data: any, size: number) => void} onpush
+     */
+    constructor(request: (body: object) => Promise<any>, onpush: (data: any, size: number) => void);
+}
+/**
+ * @template T
+ * @param {number} milliseconds
+ * @param {Promise<T>} promise
+ * @returns {Promise<T | undefined>} undefined when the time was up first
+ */
+export declare function within<T>(milliseconds: number, promise: Promise<T>): Promise<T | undefined>;
+export {};

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What must not compile: each line that is marked has a mistake, and no other.
+import { Portal } from 'janus-portal'
+
+new Portal({}) // mistake: room
+new Portal({ room: 5 }) // mistake: type
+const portal = new Portal({ room: 'home' })
+const id: number = portal.id // mistake: type
+portal.sendMessage('x') // mistake: name
+await portal.send(5) // mistake: type
+portal.connections.map(connection => connection.pc.nothing) // mistake: name
+await portal.join({ signal: 10_000 }) // mistake: type
