@@ -61,6 +61,8 @@ export class Messages {
 	#using = null
 	#doubted = false
 	/** @type {ReturnType<typeof setTimeout> | undefined} */
+	#probeTimer
+	/** @type {ReturnType<typeof setTimeout> | undefined} */
 	#timer
 	/** @type {{resolve: () => void, reject: (error: Error) => void}[]} */
 	#waiting = []
@@ -149,6 +151,7 @@ export class Messages {
 		this.#closed = new PortalError('connection_closed', 'The connection was closed')
 		clearTimeout(this.#timer)
 		clearTimeout(this.#ackTimer)
+		clearTimeout(this.#probeTimer)
 		for (const { reject } of this.#waiting.splice(0)) reject(this.#closed)
 	}
 
@@ -205,7 +208,7 @@ export class Messages {
 			if (refused?.retry_after) setTimeout(() => this.#using === route && this.again(), refused.retry_after)
 		} catch {
 			// A channel that is about to close; what it did not take stays here.
-			if (route === this.#direct) this.#doubted = true
+			if (route === this.#direct) this.#doubt()
 		}
 	}
 
@@ -250,11 +253,24 @@ export class Messages {
 	#stalled() {
 		this.#timer = undefined
 		if (this.#closed || this.#frames.length === 0) return
-		if (this.#using === this.#direct && this.#server.open()) this.#doubted = true
+		if (this.#using === this.#direct && this.#server.open()) this.#doubt()
 		else if (this.#using === this.#server) this.#give(this.#server, this.#frames[0])
-		// Whether a route that is doubted passes again is found out by what needs an answer at once.
-		if (this.#doubted && this.#direct.open()) this.#direct.send(this.#frame(PROBE, this.#stream, 0))
 		this.#pump()
+	}
+
+	#doubt() {
+		this.#doubted = true
+		this.#probeTimer ??= setTimeout(() => this.#probe(), STALL)
+	}
+
+	/** Whether a route that is doubted passes again is found out by what needs an answer at once. */
+	#probe() {
+		this.#probeTimer = undefined
+		if (this.#closed || !this.#doubted) return
+		try {
+			if (this.#direct.open()) this.#direct.send(this.#frame(PROBE, this.#stream, 0))
+		} catch { /* it is closing */ }
+		this.#doubt()
 	}
 
 	// Receiving

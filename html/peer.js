@@ -359,6 +359,8 @@ export class Connection extends Emitter {
 		this.channel.addEventListener('close', () => {
 			this.rerouted()
 			this.#stateChanged(pc)
+			// SCTP has failed, or the other side thinks that the connection is over: the library never closes it.
+			if (!this.#stale(pc) && pc.connectionState === 'connected') this.renew()
 		})
 		this.channel.addEventListener('message', ({ data }) => {
 			if (data instanceof ArrayBuffer) this.#messages.receive(new Uint8Array(data), 'direct')

@@ -41,7 +41,7 @@ class Pair {
 					last = Math.max(last, performance.now() + this.delay())
 					setTimeout(() => {
 						if (!silent && this.routes[name].epoch === epoch && this.routes[name].open) this.sides[1 - side].receive(copy, name)
-					}, last - performance.now())
+					}, Math.max(1, last - performance.now()))
 				}
 			}
 		}
@@ -146,6 +146,29 @@ test('a direct route through which nothing passes is left after a while, and use
 	for (let i = 10; i < 20; i++) await pair.sides[0].send(i)
 	await pass(4_000)
 	assert.deepEqual([pair.got[1].length, pair.sides[0].route], [20, 'direct'])
+})
+
+test('a direct route that passes again is used again, also while the server’s is busy', async t => {
+	t.mock.timers.enable({ apis: ['setTimeout'] })
+	const pair = new Pair()
+	t.after(() => pair.close())
+	pair.set('direct', { silent: true })
+	let sent = 0
+	const pass = async milliseconds => {
+		for (let i = 0; i < milliseconds; i += 50) {
+			if (pair.sides[0].route === 'server') pair.sides[0].send(sent++)
+			t.mock.timers.tick(50)
+			for (let turns = 0; turns < 10; turns++) await Promise.resolve()
+		}
+	}
+	await pair.sides[0].send(sent++)
+	await pass(6_000)
+	assert.equal(pair.sides[0].route, 'server')
+	pair.set('direct', { silent: false })
+	await pass(4_000)
+	assert.equal(pair.sides[0].route, 'direct')
+	await pass(1_000)
+	assert.deepEqual(pair.got[1], Array.from({ length: sent }, (_, i) => i))
 })
 
 test('whoever begins anew goes on from what the other has not had acknowledged', async t => {
