@@ -20,13 +20,14 @@ let locked = false
 async function enter(room) {
 	const display = $('name').value.trim()
 	const missing = await openCamera()
-	portal = new Portal({ url, iceServers, room, display, pin: $('pin').value || undefined, metadata: sending() })
+	portal = new Portal({ url, iceServers: iceServers.length > 0 ? iceServers : undefined, statsInterval: 3_000, room, display, pin: $('pin').value || undefined, metadata: sending() })
 	portal.addStream(stream)
 
 	portal.on('connection', connection => {
 		const tile = addTile(connection.id)
 		connection.on('track', ({ streams: [theirs] }) => showStream(tile, theirs))
 		connection.on('state', state => { tile.state.textContent = STATES[state] ?? '' })
+		connection.on('stats', stats => showWay(tile, stats))
 	})
 	portal.on('close', ({ id }) => removeTile(id))
 	locked = false
@@ -38,6 +39,8 @@ async function enter(room) {
 	portal.on('state', state => { $('resuming').hidden = state !== 'resuming' })
 	portal.on('message', ({ from, type, payload }) => {
 		if (type === 'chat' && typeof payload?.text === 'string') addMessage(payload.text, from)
+		if (type === 'file' && typeof payload?.name === 'string') announced.set(from, payload)
+		if (type === 'file.data' && payload instanceof ArrayBuffer) addFile(payload, from)
 	})
 	portal.on('error', error => {
 		console.warn(error)
@@ -52,6 +55,11 @@ async function leave(problem = '') {
 	const left = portal
 	portal = null
 	$('owner').close()
+	$('settings').close()
+	stopScreen()
+	for (const stop of listening.values()) stop()
+	listening.clear()
+	announced.clear()
 	for (const track of stream.getTracks()) track.stop()
 	stream = new MediaStream()
 	for (const id of tiles.keys()) removeTile(id)
@@ -83,7 +91,84 @@ async function openCamera() {
 /** What the others cannot tell from a track that is only switched off. */
 function sending() {
 	const on = tracks => tracks.some(track => track.enabled)
-	return { video: on(stream.getVideoTracks()), audio: on(stream.getAudioTracks()) }
+	return { video: on(stream.getVideoTracks()) || screen !== null, audio: on(stream.getAudioTracks()), ...screen && { screen: true } }
+}
+
+/** @type {MediaStreamTrack | null} what is shown in the place of the camera */
+let screen = null
+
+async function toggleScreen() {
+	if (screen) return stopScreen()
+	try {
+		[screen] = (await navigator.mediaDevices.getDisplayMedia({ video: true })).getVideoTracks()
+	} catch (error) {
+		return error.name === 'NotAllowedError' || addEvent('The screen cannot be shared here.')
+	}
+	screen.addEventListener('ended', stopScreen)
+	const [camera] = stream.getVideoTracks()
+	if (camera) await portal.replaceTrack(camera, screen)
+	else portal.addTrack(screen, stream)
+	showSharing()
+}
+
+function stopScreen() {
+	const shared = screen
+	if (!shared) return
+	screen = null
+	shared.stop()
+	const [camera] = stream.getVideoTracks()
+	if (camera) portal?.replaceTrack(shared, camera)
+	else portal?.removeTrack(shared)
+	showSharing()
+}
+
+function showSharing() {
+	showPressed($('screen'), screen !== null)
+	$('screen').querySelector('span').textContent = screen ? 'Stop sharing' : 'Share screen'
+	if (!portal) return
+	portal.configure({ metadata: sending() }).catch(console.warn)
+	const own = tiles.get('own')
+	if (!own) return
+	showStream(own, screen ? new MediaStream([screen]) : stream)
+	showMedia(own, sending())
+}
+
+async function openSettings() {
+	const devices = await navigator.mediaDevices?.enumerateDevices().catch(() => []) ?? []
+	for (const [choice, kind, tracks] of [[$('camera-choice'), 'videoinput', stream.getVideoTracks()], [$('microphone-choice'), 'audioinput', stream.getAudioTracks()]]) {
+		const found = devices.filter(device => device.kind === kind && device.deviceId)
+		const used = tracks[0]?.getSettings().deviceId
+		choice.replaceChildren(...found.map(({ deviceId, label }) => new Option(label || 'unnamed', deviceId, false, deviceId === used)))
+		choice.disabled = found.length === 0 || tracks.length === 0
+	}
+	$('settings').showModal()
+}
+
+/** Takes another camera or microphone; the call goes on. */
+async function chooseDevice(kind, deviceId) {
+	const before = stream.getTracks().find(track => track.kind === kind)
+	try {
+		const [track] = (await navigator.mediaDevices.getUserMedia({ [kind]: { deviceId: { exact: deviceId } } })).getTracks()
+		track.enabled = before.enabled
+		if (kind !== 'video' || !screen) await portal.replaceTrack(before, track)
+		stream.removeTrack(before)
+		stream.addTrack(track)
+		before.stop()
+		if (kind === 'video' && !screen) showStream(tiles.get('own'), stream)
+	} catch (error) {
+		addEvent(`This device cannot be used: ${error.message}`)
+	}
+}
+
+async function copyLink() {
+	const text = $('copy-link').querySelector('span')
+	try {
+		await navigator.clipboard.writeText(location.href)
+		text.textContent = 'Copied'
+	} catch {
+		prompt('The address of this room', location.href)
+	}
+	setTimeout(() => { text.textContent = 'Copy link' }, 2_000)
 }
 
 function toggle(button, tracks) {
@@ -131,7 +216,7 @@ function addTile(id) {
 	const element = $('tile-template').content.firstElementChild.cloneNode(true)
 	const part = selector => element.querySelector(selector)
 	const tile = {
-		element, video: part('video'), name: part('.name'), state: part('.state'), muted: part('.muted'), initials: part('.initials')
+		element, way: part('.way'), video: part('video'), name: part('.name'), state: part('.state'), muted: part('.muted'), initials: part('.initials')
 	}
 	element.dataset.id = id
 	if (id !== 'own') element.style.setProperty('--hue', hue(id))
@@ -144,6 +229,8 @@ function addTile(id) {
 }
 
 function removeTile(id) {
+	listening.get(id)?.()
+	listening.delete(id)
 	tiles.get(id)?.element.remove()
 	tiles.delete(id)
 	arrange()
@@ -151,12 +238,42 @@ function removeTile(id) {
 
 function showStream(tile, theirs) {
 	if (!theirs) return
+	listen(tile.element.dataset.id, tile, theirs)
 	tile.video.srcObject = theirs
 	tile.video.play().catch(() => {})
 }
 
-function showMedia(tile, { video = false, audio = false } = {}) {
+/** How the connection goes, once it does. */
+function showWay(tile, { roundTripTime, relayed }) {
+	tile.way.textContent = roundTripTime === undefined ? '' : `${Math.round(roundTripTime * 1000)} ms${relayed ? ' · relayed' : ''}`
+	tile.way.title = relayed ? 'Through a TURN server' : 'Direct from browser to browser'
+}
+
+/** @type {Map<string, () => void>} */
+const listening = new Map()
+let audio
+
+/** A frame round whoever speaks. */
+function listen(id, tile, theirs) {
+	if (!theirs?.getAudioTracks().length || listening.has(id)) return
+	audio ??= new AudioContext()
+	const source = audio.createMediaStreamSource(theirs)
+	const analyser = new AnalyserNode(audio, { fftSize: 512 })
+	source.connect(analyser)
+	const levels = new Uint8Array(analyser.fftSize)
+	const timer = setInterval(() => {
+		analyser.getByteTimeDomainData(levels)
+		tile.element.classList.toggle('speaking', levels.some(level => Math.abs(level - 128) > 12))
+	}, 200)
+	listening.set(id, () => {
+		clearInterval(timer)
+		source.disconnect()
+	})
+}
+
+function showMedia(tile, { video = false, audio = false, screen: sharing = false } = {}) {
 	tile.element.classList.toggle('seen', video)
+	tile.element.classList.toggle('sharing', sharing)
 	tile.muted.toggleAttribute('hidden', audio)
 }
 
@@ -274,6 +391,39 @@ function addMessage(text, from) {
 	$('unread').hidden = false
 }
 
+const LARGEST_FILE = 16_777_216
+
+/** What was said of the file that comes next, by whom. */
+const announced = new Map()
+
+async function sendFile() {
+	const [file] = $('file').files
+	$('file').value = ''
+	if (!file) return
+	if (file.size > LARGEST_FILE) return addEvent(`${file.name} is too large: 16 MiB at most`)
+	addEvent(`Sending ${file.name}…`)
+	try {
+		await Promise.all([portal.send('file', { name: file.name, type: file.type }), portal.send('file.data', file)])
+		addEvent(`${file.name} is sent`)
+	} catch (error) {
+		addEvent(`${file.name} did not arrive: ${error.message}`)
+	}
+}
+
+function addFile(data, from) {
+	const { name, type } = announced.get(from) ?? { name: 'a file' }
+	announced.delete(from)
+	const link = textElement('a', name.slice(0, 200))
+	// Never as a page of its own: what comes from another member could be one.
+	link.href = URL.createObjectURL(new Blob([data], { type: /^(image|audio|video)\/[\w.+-]+$/.test(type) ? type : 'application/octet-stream' }))
+	link.download = name
+	const item = document.createElement('li')
+	const author = textElement('span', names.get(from) ?? 'Somebody', 'author')
+	author.style.setProperty('--hue', hue(from))
+	item.append(author, link)
+	addLine(item)
+}
+
 function tellChanges(before) {
 	for (const [id, name] of names) if (!before.has(id)) addEvent(`${name} came in`)
 	for (const [id, name] of before) if (!names.has(id)) addEvent(`${name} left`)
@@ -288,7 +438,11 @@ function addEvent(text) {
 function addLine(item) {
 	const messages = $('messages')
 	messages.append(item)
-	if (messages.children.length > 500) messages.firstElementChild.remove()
+	if (messages.children.length > 500) {
+		const link = messages.firstElementChild.querySelector('a')
+		if (link) URL.revokeObjectURL(link.href)
+		messages.firstElementChild.remove()
+	}
 	messages.scrollTop = messages.scrollHeight
 }
 
@@ -429,6 +583,13 @@ $('toggle-chat').addEventListener('click', () => showChat(!$('room').classList.c
 $('microphone').addEventListener('click', event => toggle(event.currentTarget, stream.getAudioTracks()))
 $('camera').addEventListener('click', event => toggle(event.currentTarget, stream.getVideoTracks()))
 $('leave').addEventListener('click', () => leave())
+$('screen').addEventListener('click', toggleScreen)
+$('screen').hidden = !navigator.mediaDevices?.getDisplayMedia
+$('open-settings').addEventListener('click', openSettings)
+$('camera-choice').addEventListener('change', ({ target }) => chooseDevice('video', target.value))
+$('microphone-choice').addEventListener('change', ({ target }) => chooseDevice('audio', target.value))
+$('copy-link').addEventListener('click', copyLink)
+$('file').addEventListener('change', sendFile)
 $('manage-room').addEventListener('click', openOwner)
 $('manage').addEventListener('click', pressed)
 $('owner-pin').addEventListener('keydown', event => {

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** What one does in a call with the sample client, and whether everybody can: axe-core looks at each of its faces. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { after, afterEach, before, test } from 'node:test'
+import { PHONE, startLab } from './lab.mjs'
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+let lab, passed
+before(async () => { lab = await startLab({ admin: true, transports: ['websockets', 'http'] }) })
+after(() => lab?.stop())
+afterEach(() => lab?.closeTabs(!passed))
+
+const scenario = (name, work) => test(name, { timeout: 90_000 }, async t => {
+	passed = false
+	await work(t)
+	passed = true
+})
+
+/** Nothing that axe-core calls serious, in light and in dark. */
+async function accessible(tab, what) {
+	for (const scheme of ['light', 'dark']) {
+		await tab.page.emulateMediaFeatures([
+			{ name: 'prefers-color-scheme', value: scheme }, { name: 'prefers-reduced-motion', value: 'reduce' }
+		])
+		if (!await tab.page.evaluate(() => 'axe' in window)) await tab.page.evaluate(AXE)
+		const { violations } = await tab.page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }))
+		const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
+			.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html}\n${failureSummary}`).join('\n')}`)
+		assert.deepEqual(serious, [], `${what}, ${scheme}`)
+	}
+}
+
+async function call() {
+	const tabs = [await lab.enter('home', 'Ada'), await lab.enter('home', 'Bob')]
+	for (const tab of tabs) await tab.until('video of the other', async () => (await tab.flows()).some(({ frames }) => frames > 10))
+	return tabs
+}
+
+scenario('a screen is shown in the place of the camera, and the camera again afterwards', async () => {
+	const [ada, bob] = await call()
+	await ada.page.evaluate(() => {
+		// A picture that changes, since there is no screen here.
+		const canvas = Object.assign(document.createElement('canvas'), { width: 320, height: 180 })
+		const context = canvas.getContext('2d')
+		setInterval(() => { context.fillStyle = `hsl(${Date.now() / 10 % 360} 80% 50%)`; context.fillRect(0, 0, 320, 180) }, 50)
+		navigator.mediaDevices.getDisplayMedia = async () => canvas.captureStream(20)
+	})
+	/** A tab that is not in front gets video without playing it, so the picture itself tells nothing. */
+	const widths = tab => tab.page.evaluate(async () => {
+		const open = window.peerConnections.filter(({ signalingState }) => signalingState !== 'closed')
+		const reports = await Promise.all(open.map(pc => pc.getStats()))
+		return reports.map(all => [...all.values()].find(({ type, kind }) => type === 'inbound-rtp' && kind === 'video')?.frameWidth)
+	})
+	const size = async () => (await widths(bob))[0]
+	await bob.until('the camera', async () => await size() === 640)
+	await ada.page.click('#screen')
+	await bob.until('the screen', async () => await size() === 320)
+	await bob.until('word of it', () => bob.page.evaluate(() => document.querySelector('.tile:not(.own)').classList.contains('sharing')))
+	const eve = await lab.enter('home', 'Eve')
+	await eve.until('the screen as well, though it came later', async () => (await widths(eve)).includes(320))
+	await ada.page.click('#screen')
+	await bob.until('the camera again', async () => await size() === 640)
+	await bob.until('word of it', () => bob.page.evaluate(() => !document.querySelector('.tile:not(.own)').classList.contains('sharing')))
+	for (const tab of [ada, bob, eve]) assert.deepEqual(tab.errors, [])
+})
+
+scenario('files, devices, the link of the room, how good the connection is', async () => {
+	const [ada, bob] = await call()
+	for (const tab of [ada, bob]) await tab.until('how long a packet takes', async () => /^\d+ ms$/.test(await tab.text('.tile:not(.own) .way')))
+	await ada.page.evaluate(() => {
+		const chosen = new DataTransfer()
+		chosen.items.add(new File(['x'.repeat(300_000)], 'notes <b>.html', { type: 'text/html' }))
+		Object.assign(document.getElementById('file'), { files: chosen.files }).dispatchEvent(new Event('change'))
+	})
+	await bob.until('the file', async () => (await bob.text('#messages a')) === 'notes <b>.html')
+	const file = await bob.page.evaluate(() => {
+		const { download, href } = document.querySelector('#messages a')
+		return { download, href }
+	})
+	assert.equal(file.download, 'notes <b>.html')
+	assert.match(file.href, /^blob:/)
+
+	await ada.page.click('#open-settings')
+	await ada.until('devices to choose from', () => ada.page.evaluate(() => document.querySelectorAll('#camera-choice option').length > 0))
+	const before = (await bob.flows())[0].frames
+	await ada.page.evaluate(() => document.getElementById('camera-choice').dispatchEvent(new Event('change', { bubbles: true })))
+	await bob.until('frames after the change', async () => (await bob.flows())[0].frames > before + 20)
+	await ada.page.keyboard.press('Escape')
+
+	await ada.page.evaluate(() => { navigator.clipboard.writeText = async text => { window.copied = text } })
+	await ada.page.click('#copy-link')
+	assert.equal(await ada.page.evaluate(() => window.copied), `${lab.web.url}?room=home`)
+	await accessible(ada, 'the room')
+	assert.deepEqual(ada.errors, [])
+})
+
+scenario('nothing serious for axe-core: lobby, creating, managing, devices, phone, the page for administrators', async () => {
+	const lobby = await lab.open()
+	await lobby.until('rooms', () => lobby.page.$('#rooms button'))
+	await lobby.page.click('#creation summary')
+	await accessible(lobby, 'the lobby')
+	const ada = await lab.enter('home', 'Ada', { size: PHONE })
+	await accessible(ada, 'the room on a phone')
+	for (const button of ['#manage-room', '#open-settings']) {
+		await ada.page.click(button)
+		await accessible(ada, button)
+		await ada.page.keyboard.press('Escape')
+	}
+	const admin = await lab.open({ path: 'admin.html' })
+	await accessible(admin, 'the page for administrators before it is connected')
+	await admin.page.$eval('#address', (input, value) => { input.value = value }, lab.janus.httpAdminUrl)
+	await admin.page.type('#secret', lab.janus.adminSecret)
+	await admin.page.click('#connect button')
+	await admin.until('rooms', () => admin.page.$('#rooms li'))
+	await accessible(admin, 'the page for administrators')
+})
