@@ -5,7 +5,9 @@
  * It speaks to Janus (with Portal, or with forward.c), PeerServer, Socket.IO, and the servers of servers/. It is both ends of
  * every signal, so it checks each one: a payload is [from, to, number, kind, time, filler], and the numbers of a pair have to
  * arrive as 1, 2, 3 … It prints one line of JSON; ends with 0 whatever it measured, and with 1 if it could not measure. */
+#define _GNU_SOURCE /* memmem */
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -22,7 +24,6 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
-#include <dirent.h>
 
 #define EVERYBODY (-1)
 #define ACK_EVERY 32

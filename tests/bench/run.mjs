@@ -23,7 +23,8 @@ const { values: options } = parseArgs({
 		scenarios: { type: 'string', default: ALL.join() },
 		systems: { type: 'string', default: ['portal', 'forward', ...NODE].join() },
 		rounds: { type: 'string', default: '3' },
-		seconds: { type: 'string', default: '0.8' },
+		seconds: { type: 'string', default: '0.5' },
+		budget: { type: 'string', default: '270' },
 		sizes: { type: 'string', default: '1' },
 		json: { type: 'string' },
 		quiet: { type: 'boolean', default: false },
@@ -32,7 +33,8 @@ const { values: options } = parseArgs({
 })
 if (options.help) {
 	console.log(`tests/bench/run [--scenarios ${ALL.join()}] [--systems portal,forward,${NODE.join()}]
-                [--rounds 3] [--seconds 0.8 (of each measurement at a steady rate)]
+                [--rounds 3] [--seconds 0.5 (of each measurement at a steady rate)]
+                [--budget 270 (seconds; after its share a scenario begins no further round)]
                 [--sizes 1 (0.1: a tenth of all clients)] [--json FILE] [--quiet]`)
 	process.exit(0)
 }
@@ -41,6 +43,7 @@ const systems = options.systems.split(',')
 const rounds = Number(options.rounds)
 const seconds = Number(options.seconds)
 const scale = Number(options.sizes)
+const budget = Number(options.budget)
 const janusNames = systems.filter(system => system === 'portal' || system === 'forward')
 const nodeNames = systems.filter(system => NODE.includes(system))
 for (const name of scenarios) if (!ALL.includes(name)) throw new Error(`there is no scenario ${name}`)
@@ -126,17 +129,18 @@ async function measure(cell, server, system, scenario, flags) {
 	if (!options.quiet) process.stderr.write('.')
 }
 
-/** Each server once for all cells; the systems take turns in each round. */
-async function interleaved(cells, names, general) {
+/** Each server once for all cells; the systems take turns. When the scenario's share of the time is over, no round begins. */
+async function interleaved(cells, names, share, general) {
 	const servers = new Map()
+	const end = Date.now() + share * budget * 1000
 	try {
 		const janus = names.some(name => !NODE.includes(name)) && await startServer('janus', general && { general })
 		for (const name of names) servers.set(name, NODE.includes(name) ? await startServer(name) : janus)
-		for (const { name, scenario, flags, only, most = rounds } of cells)
-			for (let round = 0; round < Math.min(rounds, most); round++)
+		for (let round = 0; round < rounds && (round === 0 || Date.now() < end); round++)
+			for (const { name, scenario, flags, only = names, once = [] } of cells)
 				for (const system of names)
-					if (!only || only.includes(system))
-						await measure({ name }, servers.get(system), system, scenario, typeof flags === 'function' ? flags(system) : flags)
+					if (only.includes(system) && !(round > 0 && once.includes(system)))
+						await measure({ name }, servers.get(system), system, scenario, flags)
 	} finally {
 		for (const server of new Set(servers.values())) await server.stop()
 	}
@@ -148,32 +152,31 @@ const RUN = {
 		const cells = [{ name: 'request and answer', scenario: 'ping', flags: { ...flags, window: 4 }, only: ['forward', 'portal'] }]
 		for (const size of [200, 3000])
 			for (const batch of [1, 10])
-				cells.push({ name: `relay ${size} B, ${batch} at a time`, scenario: 'relay', flags: { ...flags, size, batch, window: 4 } })
+				cells.push({ name: `relay ${size} B, ${batch} at a time`, scenario: 'relay', flags: { ...flags, size, batch, window: size * batch > 10_000 ? 1 : 4 } })
 		cells.push({ name: 'relay 200 B, 1 in flight', scenario: 'relay', flags: { ...flags, size: 200, window: 1 } })
-		await interleaved(cells, systems)
+		await interleaved(cells, systems, 0.28)
 	},
 	async mesh() {
 		const cells = [10, 20, 50].map(count =>
 			({ name: `mesh of ${scaled(count)}`, scenario: 'mesh', flags: { clients: scaled(count) } }))
-		await interleaved(cells, systems)
+		await interleaved(cells, systems, 0.18)
 	},
 	async fill() {
 		const names = systems.filter(system => ['portal', 'socketio', 'portalsjs'].includes(system))
+		const whole = scale >= 1
+		/* The Node servers need many seconds for these; portals.js's way needs minutes for 1,000. */
+		const once = { 400: ['portalsjs'], 1000: ['socketio'] }
 		const cells = [100, 200, 400, 1000].map(count => ({
-			name: `fill ${scaled(count)}`, scenario: 'fill', flags: { clients: scaled(count) },
+			name: `fill ${scaled(count)}`, scenario: 'fill', flags: { clients: scaled(count) }, once: whole ? once[count] : [],
+			only: count === 1000 && whole ? names.filter(name => name !== 'portalsjs') : names,
 		}))
-		/* The way of portals.js needs many seconds for 400 and minutes for 1,000. */
-		const slow = names.filter(name => name === 'portalsjs')
-		const bounded = cells.map((cell, index) => ({ ...cell, only: index === 3 && scale === 1 ? names.filter(name => !slow.includes(name)) : names }))
-		const once = bounded.map((cell, index) => index === 2 && scale === 1
-			? [{ ...cell, only: cell.only.filter(name => !slow.includes(name)) }, { ...cell, only: slow, most: 1 }] : [cell]).flat()
-		await interleaved(once, names)
+		await interleaved(cells, names, 0.2)
 	},
 	async broadcast() {
 		const cells = [10, 100, 400].map(count => ({
 			name: `broadcast to ${scaled(count)}`, scenario: 'broadcast', flags: { clients: scaled(count) + 1, window: 4, seconds },
 		}))
-		await interleaved(cells, systems)
+		await interleaved(cells, systems, 0.17)
 	},
 	/** A server of its own for each measurement: memory that was used once is seldom given back. */
 	async idle() {
@@ -194,8 +197,8 @@ const RUN = {
 		const clients = scaled(2000, 8)
 		const names = systems.filter(system => ['portal', 'socketio', 'portalsjs'].includes(system))
 		await interleaved([{
-			name: `storm of ${clients}`, scenario: 'storm', flags: { clients, 'room-size': 8, window: 1, rooms: clients / 8 },
-		}], names, { ...LIFTED, resume_timeout: 30 })
+			name: `storm of ${clients}`, scenario: 'storm', once: nodeNames, flags: { clients, 'room-size': 8, window: 1, rooms: clients / 8 },
+		}], names, 0.1, { ...LIFTED, resume_timeout: 30 })
 	},
 	/** Portal with the limits that it has by default. */
 	async defaults() {
@@ -257,8 +260,8 @@ const problems = ({ violations = {}, failed }) =>
 	[...Object.entries(violations).map(([kind, count]) => `${kind} ${count}`), ...failed ? [`failed ${failed}`] : []].join(', ') || '0'
 
 function table(lines) {
-	const rows = lines.map(line => ({ '': line.name, system: line.system, ...line.scenario ? COLUMNS[mainOf(line.scenario)](line) : {}, violations: problems(line) }))
-	const heads = [...new Set(rows.flatMap(Object.keys))].filter(head => head !== 'violations').concat('violations')
+	const rows = lines.map(line => ({ '': line.name, system: line.system, ...line.scenario ? COLUMNS[mainOf(line.scenario)](line) : {}, rounds: String(line.rounds), violations: problems(line) }))
+	const heads = [...new Set(rows.flatMap(Object.keys))].filter(head => !['rounds', 'violations'].includes(head)).concat('rounds', 'violations')
 	const width = head => Math.max(head.length, ...rows.map(row => (row[head] ?? '').length))
 	const text = row => `| ${heads.map(head => (row[head] ?? '').padEnd(width(head))).join(' | ')} |`
 	return [text(Object.fromEntries(heads.map(head => [head, head]))), `|${heads.map(head => '-'.repeat(width(head) + 2)).join('|')}|`, ...rows.map(text)].join('\n')
