@@ -27,6 +27,7 @@ const { values: options } = parseArgs({
 		budget: { type: 'string', default: '270' },
 		sizes: { type: 'string', default: '1' },
 		json: { type: 'string' },
+		smoke: { type: 'boolean', default: false },
 		quiet: { type: 'boolean', default: false },
 		help: { type: 'boolean', default: false },
 	},
@@ -35,14 +36,16 @@ if (options.help) {
 	console.log(`tests/bench/run [--scenarios ${ALL.join()}] [--systems portal,forward,${NODE.join()}]
                 [--rounds 3] [--seconds 0.5 (of each measurement at a steady rate)]
                 [--budget 270 (seconds; after its share a scenario begins no further round)]
-                [--sizes 1 (0.1: a tenth of all clients)] [--json FILE] [--quiet]`)
+                [--sizes 1 (0.1: a tenth of all clients)] [--json FILE] [--quiet]
+                [--smoke (each scenario once, with few clients: shows that it runs, measures nothing)]`)
 	process.exit(0)
 }
 const scenarios = options.scenarios.split(',')
 const systems = options.systems.split(',')
-const rounds = Number(options.rounds)
-const seconds = Number(options.seconds)
-const scale = Number(options.sizes)
+const { smoke } = options
+const rounds = smoke ? 1 : Number(options.rounds)
+const seconds = smoke ? 0.1 : Number(options.seconds)
+const scale = smoke ? 0.05 : Number(options.sizes)
 const budget = Number(options.budget)
 const janusNames = systems.filter(system => system === 'portal' || system === 'forward')
 const nodeNames = systems.filter(system => NODE.includes(system))
@@ -93,6 +96,7 @@ const ticks = pid => {
 
 /** What is left over from the last measurement, such as members that go, must not disturb the next one. */
 async function quiet(server) {
+	if (smoke) return
 	for (let calm = 0, tries = 0; calm < 2 && tries < 100; tries++) {
 		const before = ticks(server.pid)
 		await sleep(60)
@@ -129,6 +133,10 @@ async function measure(cell, server, system, scenario, flags) {
 	if (!options.quiet) process.stderr.write('.')
 }
 
+/** Node compiles what runs often: the first of all measurements would be of something else. */
+const warmUp = (server, system) =>
+	load(server, system, 'relay', { clients: 16, 'room-size': 2, rooms: 8, seconds: 0.5, size: 1000, window: 4 })
+
 /** Each server once for all cells; the systems take turns. When the scenario's share of the time is over, no round begins. */
 async function interleaved(cells, names, share, general) {
 	const servers = new Map()
@@ -136,8 +144,9 @@ async function interleaved(cells, names, share, general) {
 	try {
 		const janus = names.some(name => !NODE.includes(name)) && await startServer('janus', general && { general })
 		for (const name of names) servers.set(name, NODE.includes(name) ? await startServer(name) : janus)
+		for (const name of smoke ? [] : names) await warmUp(servers.get(name), name)
 		for (let round = 0; round < rounds && (round === 0 || Date.now() < end); round++)
-			for (const { name, scenario, flags, only = names, once = [] } of cells)
+			for (const { name, scenario, flags, only = names, once = [] } of smoke ? cells.slice(0, 1) : cells)
 				for (const system of names)
 					if (only.includes(system) && !(round > 0 && once.includes(system)))
 						await measure({ name }, servers.get(system), system, scenario, flags)
@@ -149,11 +158,12 @@ async function interleaved(cells, names, share, general) {
 const RUN = {
 	async relay() {
 		const flags = { clients: scaled(16, 2), 'room-size': 2, rooms: 8, seconds }
-		const cells = [{ name: 'request and answer', scenario: 'ping', flags: { ...flags, window: 4 }, only: ['forward', 'portal'] }]
+		const plain = { name: 'request and answer', scenario: 'ping', flags: { ...flags, window: 4 }, only: systems.filter(name => !NODE.includes(name)) }
+		const cells = []
 		for (const size of [200, 3000])
 			for (const batch of [1, 10])
 				cells.push({ name: `relay ${size} B, ${batch} at a time`, scenario: 'relay', flags: { ...flags, size, batch, window: size * batch > 10_000 ? 1 : 4 } })
-		cells.push({ name: 'relay 200 B, 1 in flight', scenario: 'relay', flags: { ...flags, size: 200, window: 1 } })
+		cells.push(plain, { name: 'relay 200 B, 1 in flight', scenario: 'relay', flags: { ...flags, size: 200, window: 1 } })
 		await interleaved(cells, systems, 0.28)
 	},
 	async mesh() {
@@ -180,13 +190,13 @@ const RUN = {
 	},
 	/** A server of its own for each measurement: memory that was used once is seldom given back. */
 	async idle() {
-		for (const count of [1000, 10_000]) {
+		for (const count of smoke ? [1000] : [1000, 10_000]) {
 			const clients = scaled(count, 8)
 			const names = ['portal', ...count === 1000 ? nodeNames : []].filter(name => systems.includes(name))
 			for (const system of names) {
 				const server = await startServer(system)
 				try {
-					await measure({ name: `idle ${clients}` }, server, system, 'idle', { clients, 'room-size': 8 })
+					await measure({ name: `idle ${clients}` }, server, system, 'idle', { clients, 'room-size': 8, seconds })
 				} finally {
 					await server.stop()
 				}
