@@ -34,6 +34,7 @@ const TRIES = 5
  * @property {number} [timeout] milliseconds that Janus may take to answer
  * @property {number} [patience] milliseconds that Janus may take to end after SIGTERM, before it is killed
  * @property {(count: number) => Promise<number[]>} [ports] chooses the ports
+ * @property {string[]} [plugins] more plugins, as paths of their libraries
  */
 
 /**
@@ -188,7 +189,7 @@ async function plan(options) {
 	const folder = mkdtempSync(join(realpathSync(tmpdir()), 'portal-janus-'))
 	const place = { folder, admin, ports: { ws, adminWs, http, adminHttp } }
 	writeSettings(place, options, name, secret)
-	link(join(folder, 'plugins'), [plugin])
+	link(join(folder, 'plugins'), [plugin, ...options.plugins ?? []])
 	if (options.eventHandler) link(join(folder, 'events'), [join(dirname(transportsOf(janus)), 'events', 'libjanus_sampleevh.so')])
 	link(join(folder, 'transports'), [...wanted].map(transport => join(transportsOf(janus), `libjanus_${transport}.so`)))
 	const command = [...wrapper, janus, '-C', join(folder, 'conf', 'janus.jcfg'), '-F', join(folder, 'conf'), '-o']
