@@ -367,12 +367,13 @@ static void room_name(const client *c, char *into) {
 	sprintf(into, "b%d", want.room_base + c->room);
 }
 
-/* The name of a member where the client may choose it. */
+/* The name of a member where the client may choose it, as long as Portal's ids are. */
 static void member_name(const client *c, int place, char *into) {
-	if(want.protocol == SOCKETIO || want.protocol == PORTALSJS)
-		sprintf(into, "m%d", place);
-	else
-		sprintf(into, "b%dm%d", want.room_base + c->room, place);
+	char first[16] = "", last[16];
+	if(want.protocol == FORWARD || want.protocol == PEERSERVER) /* these know no rooms */
+		sprintf(first, "b%d", want.room_base + c->room);
+	int length = sprintf(last, "m%d", place) + (int)strlen(first);
+	sprintf(into, "%s%.*s%s", first, length < 22 ? 22 - length : 0, "xxxxxxxxxxxxxxxxxxxxxx", last);
 }
 
 static void begin_connect(client *c) {
@@ -691,7 +692,7 @@ static void learn_member(client *c, text member) {
 	learn(c, place);
 }
 
-static int place_in(text name) { /* "m17" or "b3m17", with or without quotes */
+static int place_in(text name) { /* all that comes after the first m; with or without quotes */
 	const char *m = memchr(name.at, 'm', name.length);
 	return m == NULL ? -1 : atoi(m + 1);
 }
