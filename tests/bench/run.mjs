@@ -24,7 +24,7 @@ const { values: options } = parseArgs({
 		systems: { type: 'string', default: ['portal', 'forward', ...NODE].join() },
 		rounds: { type: 'string', default: '3' },
 		seconds: { type: 'string', default: '0.5' },
-		budget: { type: 'string', default: '270' },
+		budget: { type: 'string', default: '240' },
 		sizes: { type: 'string', default: '1' },
 		json: { type: 'string' },
 		smoke: { type: 'boolean', default: false },
@@ -35,7 +35,7 @@ const { values: options } = parseArgs({
 if (options.help) {
 	console.log(`tests/bench/run [--scenarios ${ALL.join()}] [--systems portal,forward,${NODE.join()}]
                 [--rounds 3] [--seconds 0.5 (of each measurement at a steady rate)]
-                [--budget 270 (seconds; after its share a scenario begins no further round)]
+                [--budget 240 (seconds; after its share a scenario begins no further round)]
                 [--sizes 1 (0.1: a tenth of all clients)] [--json FILE] [--quiet]
                 [--smoke (each scenario once, with few clients: shows that it runs, measures nothing)]`)
 	process.exit(0)
@@ -164,12 +164,12 @@ const RUN = {
 			for (const batch of [1, 10])
 				cells.push({ name: `relay ${size} B, ${batch} at a time`, scenario: 'relay', flags: { ...flags, size, batch, window: size * batch > 10_000 ? 1 : 4 } })
 		cells.push(plain, { name: 'relay 200 B, 1 in flight', scenario: 'relay', flags: { ...flags, size: 200, window: 1 } })
-		await interleaved(cells, systems, 0.28)
+		await interleaved(cells, systems, 0.25)
 	},
 	async mesh() {
 		const cells = [10, 20, 50].map(count =>
 			({ name: `mesh of ${scaled(count)}`, scenario: 'mesh', flags: { clients: scaled(count) } }))
-		await interleaved(cells, systems, 0.18)
+		await interleaved(cells, systems, 0.14)
 	},
 	async fill() {
 		const names = systems.filter(system => ['portal', 'socketio', 'portalsjs'].includes(system))
@@ -180,13 +180,13 @@ const RUN = {
 			name: `fill ${scaled(count)}`, scenario: 'fill', flags: { clients: scaled(count) }, once: whole ? once[count] : [],
 			only: count === 1000 && whole ? names.filter(name => name !== 'portalsjs') : names,
 		}))
-		await interleaved(cells, names, 0.2)
+		await interleaved(cells, names, 0.19)
 	},
 	async broadcast() {
 		const cells = [10, 100, 400].map(count => ({
 			name: `broadcast to ${scaled(count)}`, scenario: 'broadcast', flags: { clients: scaled(count) + 1, window: 4, seconds },
 		}))
-		await interleaved(cells, systems, 0.17)
+		await interleaved(cells, systems, 0.2)
 	},
 	/** A server of its own for each measurement: memory that was used once is seldom given back. */
 	async idle() {
@@ -207,8 +207,8 @@ const RUN = {
 		const clients = scaled(2000, 8)
 		const names = systems.filter(system => ['portal', 'socketio', 'portalsjs'].includes(system))
 		await interleaved([{
-			name: `storm of ${clients}`, scenario: 'storm', once: nodeNames, flags: { clients, 'room-size': 8, window: 1, rooms: clients / 8 },
-		}], names, 0.1, { ...LIFTED, resume_timeout: 30 })
+			name: `storm of ${clients}`, scenario: 'storm', flags: { clients, 'room-size': 8, window: 1, rooms: clients / 8 },
+		}], names, 0.13, { ...LIFTED, resume_timeout: 30 })
 	},
 	/** Portal with the limits that it has by default. */
 	async defaults() {
