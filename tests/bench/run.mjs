@@ -24,7 +24,7 @@ const { values: options } = parseArgs({
 		systems: { type: 'string', default: ['portal', 'forward', ...NODE].join() },
 		rounds: { type: 'string', default: '3' },
 		seconds: { type: 'string', default: '0.5' },
-		budget: { type: 'string', default: '240' },
+		budget: { type: 'string', default: '200' },
 		sizes: { type: 'string', default: '1' },
 		json: { type: 'string' },
 		smoke: { type: 'boolean', default: false },
@@ -35,7 +35,7 @@ const { values: options } = parseArgs({
 if (options.help) {
 	console.log(`tests/bench/run [--scenarios ${ALL.join()}] [--systems portal,forward,${NODE.join()}]
                 [--rounds 3] [--seconds 0.5 (of each measurement at a steady rate)]
-                [--budget 240 (seconds; after its share a scenario begins no further round)]
+                [--budget 200 (seconds; after its share a scenario begins no further round)]
                 [--sizes 1 (0.1: a tenth of all clients)] [--json FILE] [--quiet]
                 [--smoke (each scenario once, with few clients: shows that it runs, measures nothing)]`)
 	process.exit(0)
