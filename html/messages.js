@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { PortalError } from './events.js'
 
-/** Bytes of one frame: less than any browser's limit for a message, and than what the server takes as one signal. */
+/** Bytes of one frame at the most: less than any browser's limit for a message. */
 const CHUNK = 16_384
 
 /** What may be unacknowledged. Through the server it is less: what it keeps for a member is for all who write to it. */
@@ -17,6 +17,9 @@ const ACK_DELAY = 100
 
 /** Without an acknowledgement for so long a route is not believed any more, if there is another one. */
 const STALL = 3_000
+
+/** Each is somebody who began anew under the same id. */
+const FORMER = 16
 
 const FIRST = 1
 const LAST = 2
@@ -49,6 +52,7 @@ const decoder = new TextDecoder()
 export class Messages {
 	#direct
 	#server
+	#largest
 	#deliver
 	#stream = Math.floor(Math.random() * 2 ** 32)
 	#last = 0
@@ -70,12 +74,15 @@ export class Messages {
 	/** @type {PortalError | null} */
 	#closed = null
 	#theirs = -1
-	#former = new Set()
+	/** Streams that have ended, the last of them: what is late of one is no beginning. @type {number[]} */
+	#former = []
 	#expected = 1
 	/** @type {Map<number, {flags: number, body: Uint8Array}>} */
 	#ahead = new Map()
 	/** @type {Uint8Array[] | null} of the message that has begun */
 	#parts = null
+	/** Bytes of those parts. */
+	#size = 0
 	#unacked = 0
 	/** @type {ReturnType<typeof setTimeout> | undefined} */
 	#ackTimer
@@ -84,11 +91,13 @@ export class Messages {
 	 * @param {object} options
 	 * @param {Route} options.direct
 	 * @param {Route} options.server
+	 * @param {() => number} [options.largest] bytes that the server takes as one signal
 	 * @param {(type: string | null, value: any) => void} options.deliver
 	 */
-	constructor({ direct, server, deliver }) {
+	constructor({ direct, server, largest = () => Infinity, deliver }) {
 		this.#direct = direct
 		this.#server = server
+		this.#largest = largest
 		this.#deliver = deliver
 	}
 
@@ -108,10 +117,12 @@ export class Messages {
 		const sent = this.#order.then(async () => {
 			const bytes = await encode(value, type)
 			if (bytes.length > MAX_MESSAGE - CHUNK) throw new PortalError('too_large', `A message has at most ${MAX_MESSAGE - CHUNK} bytes`)
-			for (let at = 0; at < bytes.length; at += CHUNK) {
-				const body = bytes.subarray(at, at + CHUNK)
+			// In base64, between quotes, with its head.
+			const size = Math.min(CHUNK, Math.floor((this.#largest() - 2) / 4) * 3 - HEADER)
+			for (let at = 0; at < bytes.length; at += size) {
+				const body = bytes.subarray(at, at + size)
 				await this.#room()
-				this.#keep((at === 0 ? FIRST : 0) | (at + CHUNK >= bytes.length ? LAST : 0), body)
+				this.#keep((at === 0 ? FIRST : 0) | (at + size >= bytes.length ? LAST : 0), body)
 			}
 			await this.#room()
 		})
@@ -126,7 +137,7 @@ export class Messages {
 		const [flags, stream, base, n] = [view.getUint8(0), view.getUint32(1), view.getUint32(5), view.getUint32(9)]
 		const route = from === 'direct' ? this.#direct : this.#server
 		if (flags & ACK) return stream === this.#stream && this.#acknowledged(n, route)
-		if (this.#former.has(stream)) return
+		if (this.#former.includes(stream)) return
 		if (stream !== this.#theirs) this.#beginAnew(stream, base)
 		if (flags & PROBE) return this.#ack(route)
 		if (n >= this.#expected && n < this.#expected + 2 * WINDOW) this.#ahead.set(n, { flags, body: frame.slice(HEADER) })
@@ -280,7 +291,7 @@ export class Messages {
 	 * @param {number} base
 	 */
 	#beginAnew(stream, base) {
-		if (this.#theirs !== -1) this.#former.add(this.#theirs)
+		if (this.#theirs !== -1 && this.#former.push(this.#theirs) > FORMER) this.#former.shift()
 		this.#theirs = stream
 		this.#expected = base
 		this.#ahead.clear()
@@ -290,11 +301,15 @@ export class Messages {
 	#takeNext() {
 		for (let frame; (frame = this.#ahead.get(this.#expected)); ) {
 			this.#ahead.delete(this.#expected++)
-			if (frame.flags & FIRST) this.#parts = []
+			if (frame.flags & FIRST) {
+				this.#parts = []
+				this.#size = 0
+			}
 			// What has lost its beginning to somebody who is gone is of no use.
 			if (!this.#parts) continue
 			this.#parts.push(frame.body)
-			if (this.#parts.length * CHUNK > MAX_MESSAGE) this.#parts = null
+			this.#size += frame.body.length
+			if (this.#size > MAX_MESSAGE) this.#parts = null
 			if (this.#parts && frame.flags & LAST) this.#take(this.#parts)
 		}
 	}

@@ -92,6 +92,7 @@ export class Connection extends Emitter {
 	 * @param {string} options.id the other member
 	 * @param {boolean} options.polite what this side is
 	 * @param {(type: string, payload: any) => Promise<any> | void} options.signal sends to the other member
+	 * @param {() => number} [options.largest] bytes that the server takes as one signal
 	 * @param {() => boolean} [options.reachable] whether signals reach the other member, be it now or when it is back
 	 * @param {typeof globalThis.RTCPeerConnection} options.RTCPeerConnection
 	 * @param {RTCConfiguration} [options.configuration]
@@ -102,7 +103,7 @@ export class Connection extends Emitter {
 	 */
 	constructor({
 		id, polite, signal, RTCPeerConnection, configuration = {}, tracks = [], mayRestart = () => true,
-		reachable = () => false, generation = 0, patience = 10_000, encodings = [], statsInterval
+		reachable = () => false, largest, generation = 0, patience = 10_000, encodings = [], statsInterval
 	}) {
 		super()
 		/** The other member's id. */
@@ -118,7 +119,8 @@ export class Connection extends Emitter {
 		this.#tracks = new Map(tracks)
 		this.#encodings = new Map(encodings)
 		this.#messages = new Messages({
-			direct: { open: () => this.channel?.readyState === 'open', send: frame => this.channel?.send(/** @type {any} */ (frame)) },
+			direct: { open: () => this.ownChannel?.readyState === 'open', send: frame => this.ownChannel?.send(/** @type {any} */ (frame)) },
+			largest,
 			server: { open: reachable, send: frame => signal('portal.data', toBase64(frame)) },
 			deliver: (type, payload) => emit(this, 'message', { type, payload })
 		})
@@ -146,7 +148,7 @@ export class Connection extends Emitter {
 	 * @param {RTCDataChannelInit} [options]
 	 * @returns {RTCDataChannel}
 	 */
-	createChannel(label, options) {
+	channel(label, options) {
 		return this.#pc.createDataChannel(label, options)
 	}
 
@@ -191,7 +193,7 @@ export class Connection extends Emitter {
 
 	/** Whether the two sides still reach each other, as far as this one knows. */
 	get alive() {
-		return !this.closed && this.#pc.connectionState === 'connected' && this.channel?.readyState !== 'closed'
+		return !this.closed && this.#pc.connectionState === 'connected' && this.ownChannel?.readyState !== 'closed'
 	}
 
 	/**
@@ -230,6 +232,7 @@ export class Connection extends Emitter {
 		this.#tracks.set(by, streams)
 		const encoding = this.#encodings.get(track)
 		if (encoding) this.#encodings.set(by, encoding)
+		this.#encodings.delete(track)
 		await this.#senderOf(track)?.replaceTrack(by)
 	}
 
@@ -313,8 +316,19 @@ export class Connection extends Emitter {
 	take(type, payload) {
 		if (type === 'description') this.#step(() => this.#takeDescription(payload ?? {}))
 		if (type === 'candidate') this.#step(() => this.#takeCandidate(payload ?? {}))
-		if (type === 'portal.data' && !this.closed) this.#messages.receive(fromBase64(payload), 'server')
+		if (type === 'portal.data') this.#takeData(payload)
 		if (type === 'portal.renew') this.#step(() => this.#takeRenew(payload ?? {}))
+	}
+
+	/** @param {unknown} payload by anybody, so by no means always what this library sends */
+	#takeData(payload) {
+		let frame
+		try {
+			frame = fromBase64(/** @type {string} */ (payload))
+		} catch {
+			return
+		}
+		this.#messages.receive(frame, 'server')
 	}
 
 	/** Signals pass again: what failed while they did not is taken up. */
@@ -353,16 +367,16 @@ export class Connection extends Emitter {
 			for (const [track, encoding] of this.#encodings) this.setEncoding(track, encoding)
 		})
 		/** The library's own channel: so that there is always something to negotiate. */
-		this.channel = pc.createDataChannel('portal', { negotiated: true, id: 0 })
-		this.channel.binaryType = 'arraybuffer'
-		this.channel.addEventListener('open', () => this.rerouted())
-		this.channel.addEventListener('close', () => {
+		this.ownChannel = pc.createDataChannel('portal', { negotiated: true, id: 0 })
+		this.ownChannel.binaryType = 'arraybuffer'
+		this.ownChannel.addEventListener('open', () => this.rerouted())
+		this.ownChannel.addEventListener('close', () => {
 			this.rerouted()
 			this.#stateChanged(pc)
 			// SCTP has failed, or the other side thinks that the connection is over: the library never closes it.
 			if (!this.#stale(pc) && pc.connectionState === 'connected') this.renew()
 		})
-		this.channel.addEventListener('message', ({ data }) => {
+		this.ownChannel.addEventListener('message', ({ data }) => {
 			if (data instanceof ArrayBuffer) this.#messages.receive(new Uint8Array(data), 'direct')
 		})
 		for (const [track, streams] of this.#tracks) pc.addTrack(track, ...streams)

@@ -84,6 +84,8 @@ export class Portal extends Emitter {
 	#iceServers = []
 	/** @type {[any, number][]} */
 	#early = []
+	/** Bytes that the server takes as one signal. */
+	#largest = Infinity
 	#rosterN = 0
 	#attempt = 0
 	/** Whether the stream's membership has not begun yet. */
@@ -511,6 +513,7 @@ export class Portal extends Emitter {
 		this.#about = { ...description !== undefined && { description }, ...metadata !== undefined && { metadata } }
 		this.#takeIceServers(reply)
 		this.#fresh = false
+		this.#largest = limits.max_signal ?? Infinity
 		this.#id = id
 		this.#key = key ?? this.#key
 		this.#version = version
@@ -556,9 +559,25 @@ export class Portal extends Emitter {
 			return this.#lost() // events are missing: they come again on the next peer
 		}
 		this.#version = Math.max(this.#version, push.version)
-		const changes = entries.filter(({ number, event }) => this.#whileOpen(() => this.#handle(number, event)))
+		const changes = entries.filter(({ number, event }) => this.#whileOpen(() => this.#tryToHandle(number, event)))
 		if (changes.length > 0) this.#whileOpen(() => this.#tellInfo())
 		this.#whileOpen(() => this.#stream.acknowledge())
+	}
+
+	/**
+	 * One entry that cannot be handled, such as an ICE server that the browser refuses, does not take those behind it along:
+	 * they are acknowledged with it.
+	 *
+	 * @param {number} number
+	 * @param {any} entry
+	 */
+	#tryToHandle(number, entry) {
+		try {
+			return this.#handle(number, entry)
+		} catch (cause) {
+			emit(this, 'error', new PortalError('event_failed', `${entry.event}: ${/** @type {Error} */ (cause).message}`, { cause }))
+			return false
+		}
 	}
 
 	/**
@@ -636,6 +655,7 @@ export class Portal extends Emitter {
 			encodings: this.#encodings,
 			statsInterval: this.#options.statsInterval,
 			generation: this.#generations.get(member.id),
+			largest: () => this.#largest,
 			reachable: () => this.#state === 'open' && this.#members.has(member.id),
 			mayRestart: () => this.#state === 'open' && this.#isThere(member.id)
 		})
@@ -716,7 +736,7 @@ export class Portal extends Emitter {
 		try {
 			const { failed: [failure] } = await this.#stream.relay({ to, type, payload })
 			if (!failure || failure.code === 'member_not_found') return
-			if (type === 'portal.data') return failure // which the connection deals with
+			if (type === 'portal.data' && failure.code === 'recipient_full') return failure // it comes again
 			if (failure.code === 'recipient_full') return this.#renewLater(to, failure.retry_after)
 			emit(this, 'error', failureError(failure, to))
 		} catch (caught) {

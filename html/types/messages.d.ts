@@ -31,11 +31,13 @@ export declare class Messages {
      * @param {object} options
      * @param {Route} options.direct
      * @param {Route} options.server
+     * @param {() => number} [options.largest] bytes that the server takes as one signal
      * @param {(type: string | null, value: any) => void} options.deliver
      */
-    constructor({ direct, server, deliver }: {
+    constructor({ direct, server, largest, deliver }: {
         direct: Route;
         server: Route;
+        largest?: () => number;
         deliver: (type: string | null, value: any) => void;
     });
     /** `direct`, `server`, or null while there is none. */

@@ -79,7 +79,7 @@ export declare class Connection extends Emitter {
     polite: boolean;
     closed: boolean;
     /** The library's own channel: so that there is always something to negotiate. */
-    channel: RTCDataChannel | undefined;
+    ownChannel: RTCDataChannel | undefined;
     /**
      * @param {object} options
      * @param {Iterable<[MediaStreamTrack, Encoding]>} [options.encodings]
@@ -87,6 +87,7 @@ export declare class Connection extends Emitter {
      * @param {string} options.id the other member
      * @param {boolean} options.polite what this side is
      * @param {(type: string, payload: any) => Promise<any> | void} options.signal sends to the other member
+     * @param {() => number} [options.largest] bytes that the server takes as one signal
      * @param {() => boolean} [options.reachable] whether signals reach the other member, be it now or when it is back
      * @param {typeof globalThis.RTCPeerConnection} options.RTCPeerConnection
      * @param {RTCConfiguration} [options.configuration]
@@ -95,12 +96,13 @@ export declare class Connection extends Emitter {
      * @param {number} [options.generation] the last one that was used with this member, if there was an earlier connection
      * @param {number} [options.patience] milliseconds that the impolite side waits for the first offer
      */
-    constructor({ id, polite, signal, RTCPeerConnection, configuration, tracks, mayRestart, reachable, generation, patience, encodings, statsInterval }: {
+    constructor({ id, polite, signal, RTCPeerConnection, configuration, tracks, mayRestart, reachable, largest, generation, patience, encodings, statsInterval }: {
         encodings?: Iterable<[MediaStreamTrack, Encoding]>;
         statsInterval?: number;
         id: string;
         polite: boolean;
         signal: (type: string, payload: any) => Promise<any> | void;
+        largest?: () => number;
         reachable?: () => boolean;
         RTCPeerConnection: typeof globalThis.RTCPeerConnection;
         configuration?: RTCConfiguration;
@@ -124,7 +126,7 @@ export declare class Connection extends Emitter {
      * @param {RTCDataChannelInit} [options]
      * @returns {RTCDataChannel}
      */
-    createChannel(label: string, options?: RTCDataChannelInit): RTCDataChannel;
+    channel(label: string, options?: RTCDataChannelInit): RTCDataChannel;
     /**
      * Sends a message: in order and once, over the direct connection or, while there is none, through the server.
      *

@@ -100,10 +100,37 @@ test('a connection that is interrupted for long is restarted, one that mends its
 	t.mock.timers.reset()
 })
 
+test('an entry that cannot be handled does not take those behind it along', async t => {
+	const { janus, portal } = await joined(t)
+	const errors = []
+	const heard = []
+	portal.on('error', ({ code }) => errors.push(code))
+	portal.on('signal', ({ payload }) => heard.push(payload))
+	const hello = payload => ({ event: 'signal', from: 'ada', type: 'hello', payload })
+	const data = payload => ({ event: 'signal', from: 'ada', type: 'portal.data', payload })
+	janus.push(1, data({ no: 'text' }), data(null), data('%'), data(5), hello('after garbage'))
+	assert.deepEqual([heard, errors], [['after garbage'], []])
+	portal.connections[0].pc.setConfiguration = () => { throw new Error('no such server') }
+	janus.push(6, { event: 'ice', ice_servers: [{ urls: 'turn:' }] }, hello('after a bad server'))
+	assert.deepEqual([heard.at(-1), errors], ['after a bad server', ['event_failed']])
+	assert.equal(portal.state, 'open')
+})
+
+test('a room that takes small signals only gets small frames', async t => {
+	const janus = Object.assign(new FakeJanus(), { members: [ada], limits: { max_signal: 1024 } })
+	const portal = new Portal({ url: 'ws://127.0.0.1:1/janus', room: 'home', WebSocket: janus.WebSocket, RTCPeerConnection: FakePeerConnection })
+	t.after(() => portal.close())
+	await portal.join()
+	await portal.send('x', 'y'.repeat(5_000))
+	const payloads = () => janus.asked('relay').flatMap(({ signals }) => signals).filter(({ type }) => type === 'portal.data').map(({ payload }) => payload)
+	await eventually(() => payloads().length >= 7)
+	assert.ok(payloads().every(payload => payload.length + 2 <= 1024))
+})
+
 test('a channel of one’s own, and those of the other side', async t => {
 	const { portal } = await joined(t)
 	const [connection] = portal.connections
-	assert.equal(connection.createChannel('game', { ordered: false }).label, 'game')
+	assert.equal(connection.channel('game', { ordered: false }).label, 'game')
 	const heard = []
 	connection.on('channel', ({ label }) => heard.push(label))
 	connection.pc.dispatchEvent(Object.assign(new Event('datachannel'), { channel: { label: 'theirs' } }))

@@ -3,26 +3,20 @@
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { Messages, fromBase64, toBase64 } from '../../html/messages.js'
+import { newSeed, randomness } from '../lib/random.mjs'
 import { eventually, wait } from './wait.mjs'
-
-/** A pseudo-random source whose seed is printed. */
-function randomness(seed) {
-	let state = seed >>> 0
-	return () => {
-		state = state + 0x6d2b79f5 >>> 0
-		let t = Math.imul(state ^ state >>> 15, state | 1)
-		t ^= t + Math.imul(t ^ t >>> 7, t | 61)
-		return ((t ^ t >>> 14) >>> 0) / 4294967296
-	}
-}
 
 /** Two sides, and two routes between them that a test opens, closes, and makes lose everything in silence. */
 class Pair {
 	routes = { direct: { open: true, silent: false }, server: { open: true, silent: false } }
 	counts = { direct: 0, server: 0 }
 
-	constructor(delay = () => 0) {
+	/** The longest frame that each route was given, as the text that goes through the server. */
+	longest = { direct: 0, server: 0 }
+
+	constructor(delay = () => 0, largest) {
 		this.delay = delay
+		this.largest = largest
 		this.got = [[], []]
 		this.sides = [0, 1].map(side => this.#side(side))
 	}
@@ -35,6 +29,7 @@ class Pair {
 				send: frame => {
 					const { epoch, silent } = this.routes[name]
 					this.counts[name]++
+					this.longest[name] = Math.max(this.longest[name], JSON.stringify(toBase64(frame)).length)
 					if (name === 'direct' && !this.routes[name].open) throw new Error('the channel is closed')
 					const copy = frame.slice()
 					// In order, as both routes keep it, and lost when the route ends before.
@@ -46,7 +41,7 @@ class Pair {
 			}
 		}
 		return new Messages({
-			direct: route('direct'), server: route('server'),
+			direct: route('direct'), server: route('server'), largest: this.largest,
 			deliver: (type, payload) => this.got[side].push(payload)
 		})
 	}
@@ -192,7 +187,7 @@ test('garbage is no message', async t => {
 	await eventually(() => pair.got[0].length === 1)
 })
 
-const SEED = Number(process.env.TEST_SEED) || Math.floor(Math.random() * 0xffffffff)
+const SEED = newSeed()
 
 test('10,000 messages each way, in order and once, while both routes fail and come back', async t => {
 	const random = randomness(SEED)
@@ -219,6 +214,33 @@ test('10,000 messages each way, in order and once, while both routes fail and co
 	for (const got of pair.got) assert.ok(got.every(({ i }, place) => i === place) && got.length === COUNT, `seed ${SEED}`)
 	t.diagnostic(JSON.stringify(pair.counts))
 	assert.ok(pair.counts.server > 100 && pair.counts.direct > 100)
+})
+
+test('frames are no larger than what the server takes as one signal, and not much smaller', async t => {
+	for (const largest of [1024, 1025, 1026, 1027, 65_536]) {
+		const pair = new Pair(() => 0, () => largest)
+		t.after(() => pair.close())
+		pair.set('direct', { open: false })
+		const value = 'x'.repeat(40_000)
+		await pair.sides[0].send(value)
+		await eventually(() => pair.got[1].length === 1)
+		assert.equal(pair.got[1][0], value)
+		assert.ok(pair.longest.server <= largest, `${pair.longest.server} of ${largest}`)
+		assert.ok(pair.longest.server > Math.min(largest, 20_000) - 8, `${pair.longest.server} of ${largest}`)
+	}
+})
+
+test('one that begins anew for ever is not remembered for ever', async t => {
+	const pair = new Pair()
+	t.after(() => pair.close())
+	const frame = stream => {
+		const bytes = new Uint8Array(13)
+		new DataView(bytes.buffer).setUint32(1, stream)
+		return bytes
+	}
+	for (let stream = 1; stream <= 100; stream++) pair.sides[0].receive(frame(stream), 'direct')
+	await pair.sides[1].send('still heard')
+	await eventually(() => pair.got[0].length === 1)
 })
 
 test('base64 is that of everybody', () => {

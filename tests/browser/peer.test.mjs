@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { Connection } from '../../html/peer.js'
 import { FakePeerConnection } from './fake-rtc.mjs'
+import { randomness } from '../lib/random.mjs'
 import { eventually, wait } from './wait.mjs'
 
 const track = id => ({ id })
@@ -61,7 +62,7 @@ test('candidates that come before their description are kept until it is there',
 
 test('the library\'s own data channel is there from the start', () => {
 	const pair = makePair()
-	const { label, negotiated, id } = pair.polite.channel
+	const { label, negotiated, id } = pair.polite.ownChannel
 	assert.deepEqual({ label, negotiated, id }, { label: 'portal', negotiated: true, id: 0 })
 	pair.close()
 })
@@ -80,7 +81,7 @@ test('tracks reach the other side whenever and by whomever they are added', asyn
 
 test('when two offers meet, both sides end up with everything and without an error', async () => {
 	for (let seed = 1; seed <= 40; seed++) {
-		const random = generator(seed)
+		const random = randomness(seed)
 		FakePeerConnection.delay = () => random() * 3
 		const pair = makePair({ delay: () => random() * 4 })
 		const wanted = { polite: [], impolite: [] }
@@ -248,14 +249,3 @@ test('a closed connection is silent and says so once', async () => {
 	assert.deepEqual(pair.log.filter(({ from }) => from === 'polite'), [])
 	pair.close()
 })
-
-/** Numbers that look random and are the same in each run. */
-function generator(seed) {
-	let state = seed * 2_654_435_769 >>> 0
-	return () => {
-		state ^= state << 13
-		state ^= state >>> 17
-		state ^= state << 5
-		return (state >>> 0) / 2 ** 32
-	}
-}

@@ -200,7 +200,7 @@ test('the roster is kept from differences, and each change is told once', async 
 test('whoever leaves is closed at once, whoever vanished only when the direct connection is gone too', async t => {
 	const { janus, portal, said } = await joined(t)
 	const [a, b] = portal.connections
-	b.channel.readyState = a.channel.readyState = 'open'
+	b.ownChannel.readyState = a.ownChannel.readyState = 'open'
 	a.pc.become('connected')
 	b.pc.become('connected')
 	janus.push(1, { event: 'left', id: 'ada', reason: 'timeout' }, { event: 'left', id: 'bob', reason: 'kicked' })
@@ -220,7 +220,7 @@ test('whoever vanished without a direct connection is closed at once', async t =
 test('a member that joins again under its id keeps a direct connection that holds', async t => {
 	const { janus, portal, said } = await joined(t)
 	const [a] = portal.connections
-	a.channel.readyState = 'open'
+	a.ownChannel.readyState = 'open'
 	a.pc.become('connected')
 	const { pc } = a
 	janus.push(1, { event: 'left', id: 'ada', reason: 'timeout' }, { event: 'joined', member: ada })
@@ -569,7 +569,7 @@ test('a membership that is gone begins anew under the same key; connections that
 	const rejoined = []
 	portal.on('rejoined', info => rejoined.push(info))
 	const [a] = portal.connections
-	a.channel.readyState = 'open'
+	a.ownChannel.readyState = 'open'
 	a.pc.become('connected')
 	const { pc } = a
 	const { join } = janus.handlers

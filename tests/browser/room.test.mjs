@@ -5,19 +5,10 @@ import assert from 'node:assert/strict'
 import { Portal } from '../../html/portal.js'
 import { FakeJanus } from './fake-janus.mjs'
 import { FakePeerConnection } from './fake-rtc.mjs'
+import { newSeed, randomness } from '../lib/random.mjs'
 import { eventually, wait } from './wait.mjs'
 
-const SEED = Number(process.env.TEST_SEED) || Math.floor(Math.random() * 0xffffffff)
-
-function randomness(seed) {
-	let state = seed >>> 0
-	return () => {
-		state = state + 0x6d2b79f5 >>> 0
-		let t = Math.imul(state ^ state >>> 15, state | 1)
-		t ^= t + Math.imul(t ^ t >>> 7, t | 61)
-		return ((t ^ t >>> 14) >>> 0) / 4294967296
-	}
-}
+const SEED = newSeed()
 
 /** What the plugin does for a room, for portals that each have a fake Janus of their own. */
 class FakeRoom {

@@ -56,7 +56,7 @@ test(`${COUNT} messages each way while the direct connection fails, fails in sil
 		const got = () => Promise.all(tabs.map(tab => tab.page.evaluate(() => window.got.length)))
 
 		await both(COUNT / 20)
-		await ada.page.evaluate(() => window.portal.connections[0].channel.close())
+		await ada.page.evaluate(() => window.portal.connections[0].ownChannel.close())
 		await both(COUNT / 10)
 		for (const tab of tabs) await tab.until('a direct route again', () => tab.page.evaluate(() => window.portal.connections[0].route === 'direct'), 30_000)
 		t.diagnostic(`after a channel was closed: ${await got()}`)

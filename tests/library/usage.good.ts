@@ -6,7 +6,7 @@ import { debounce, PortalGun as Gun, RoomNotFoundError } from 'janus-portal/port
 const portal: Portal = new Portal({ room: 'home', url: 'wss://example.org/janus', display: 'Ada', metadata: { team: 1 }, statsInterval: 1000 })
 const stop: () => void = portal.on('connection', (connection: Connection) => {
 	connection.on('track', ({ streams }: { streams: MediaStream[] }) => console.log(connection.id, streams[0].id))
-	const channel: RTCDataChannel = connection.createChannel('game', { ordered: false })
+	const channel: RTCDataChannel = connection.channel('game', { ordered: false })
 	const pc: RTCPeerConnection = connection.pc
 	console.log(channel.label, pc.connectionState, connection.route)
 })
