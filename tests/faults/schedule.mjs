@@ -5,21 +5,11 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import { Ended, Member } from './member.mjs'
+import { randomness } from '../lib/random.mjs'
 import { startProxy } from './proxy.mjs'
 
 const MEMBERS = 4
 const PATIENCE = 30_000 /* milliseconds after the calm, until everything must be there */
-
-/** A pseudo-random source, always the same for one seed. */
-export function randomness(seed) {
-	let state = seed >>> 0
-	return () => {
-		state = state + 0x6d2b79f5 >>> 0
-		let t = Math.imul(state ^ state >>> 15, state | 1)
-		t ^= t + Math.imul(t ^ t >>> 7, t | 61)
-		return ((t ^ t >>> 14) >>> 0) / 4294967296
-	}
-}
 
 const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
 const among = (random, list) => list[Math.floor(random() * list.length)]

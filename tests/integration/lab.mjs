@@ -89,20 +89,6 @@ export const sorted = members => [...members].sort(byId)
 /** What `self` is towards `other`: of a pair the one with the greater id is polite. */
 export const politeTowards = (self, other) => Buffer.from(self).compare(Buffer.from(other)) > 0
 
-/** A pseudo-random source whose seed can be printed and given again. */
-export function randomness(seed) {
-	let state = seed >>> 0
-	return () => {
-		state = state + 0x6d2b79f5 >>> 0
-		let t = Math.imul(state ^ state >>> 15, state | 1)
-		t ^= t + Math.imul(t ^ t >>> 7, t | 61)
-		return ((t ^ t >>> 14) >>> 0) / 4294967296
-	}
-}
-
-/** The seed of this run: chosen anew, or given by TEST_SEED to repeat a run. */
-export const newSeed = () => Number(process.env.TEST_SEED) || Math.floor(Math.random() * 0xffffffff)
-
 const COMINGS_AND_GOINGS = /^(Creating|Destroying|Detaching)|Handle and related resources freed|Destroying WebSocket client$/
 
 /** A Janus with what the tests need around it. */

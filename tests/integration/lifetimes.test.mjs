@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
-import { eventually, newSeed, randomness, rooms, ROOMS, stopWell, UNLIMITED, useLab, withJanus } from './lab.mjs'
+import { newSeed, randomness } from '../lib/random.mjs'
+import { eventually, rooms, ROOMS, stopWell, UNLIMITED, useLab, withJanus } from './lab.mjs'
 
 const signals = payload => [{ type: 'x', payload }]
 

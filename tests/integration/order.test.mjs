@@ -5,7 +5,8 @@
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { newSeed, randomness, rooms, UNLIMITED, useLab } from './lab.mjs'
+import { newSeed, randomness } from '../lib/random.mjs'
+import { rooms, UNLIMITED, useLab } from './lab.mjs'
 
 const COUNT = 3000
 const SMALLEST = 50, LARGEST = 8192

@@ -3,9 +3,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { idOf, newKey } from './client.mjs'
-import {
-	eventually, newSeed, politeTowards, randomness, refused, rooms, sleep, sorted, startLab, UNLIMITED, useLab,
-} from './lab.mjs'
+import { newSeed, randomness } from '../lib/random.mjs'
+import { eventually, politeTowards, refused, rooms, sleep, sorted, startLab, UNLIMITED, useLab } from './lab.mjs'
 
 const ROOMS = 60
 

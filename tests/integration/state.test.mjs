@@ -5,7 +5,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
-import { eventually, newSeed, randomness, refused, startLab, stopWell } from './lab.mjs'
+import { newSeed, randomness } from '../lib/random.mjs'
+import { eventually, refused, startLab, stopWell } from './lab.mjs'
 
 const KILLS = 20
 
