@@ -105,12 +105,14 @@ portal_error portal_call_spend(portal_call *call, double requests, size_t bytes)
 }
 
 void portal_call_account(portal_registry *registry, portal_peer *peer, const json_t *answer) {
+	portal_member *member = peer->member;
+	gint64 now = portal_registry_now(registry);
 	size_t weight = 0;
 	portal_weigh(answer, PORTAL_DEPTH_CEILING, &weight);
-	if(peer->member != NULL)
-		portal_bucket_charge(&peer->member->bytes, (double)weight, (double)peer->member->room->options->limits.byte_rate, portal_registry_now(registry));
+	if(member != NULL)
+		portal_bucket_charge(&member->bytes, (double)weight, (double)member->room->options->limits.byte_rate, now);
 	else
-		portal_bucket_charge(&peer->bytes, (double)weight, PEER_BYTE_RATE, portal_registry_now(registry));
+		portal_bucket_charge(&peer->bytes, (double)weight, PEER_BYTE_RATE, now);
 	portal_registry_answered(registry, peer, weight);
 }
 

@@ -74,7 +74,8 @@ portal_room *portal_registry_find(const portal_registry *registry, const char *n
 
 /* Rooms */
 
-portal_room *portal_registry_add_room(portal_registry *registry, const char *name, json_t *given, portal_room_options *options) {
+portal_room *portal_registry_add_room(portal_registry *registry, const char *name, json_t *given,
+		portal_room_options *options) {
 	portal_room *room = portal_room_new(name, given, options, &registry->stats);
 	g_tree_insert(registry->rooms, room->name, room);
 	portal_ended_forget_room(&registry->ended, name);

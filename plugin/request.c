@@ -75,7 +75,8 @@ static const portal_field ping_fields[] = {
 
 static const portal_request requests[] = {
 	{ .name = "join", .fields = portal_join_fields, .handler = portal_join, .watched = true },
-	{ .name = "relay", .fields = relay_fields, .handler = portal_relay, .cost = portal_relay_cost, .members_only = true, .numbered = true },
+	{ .name = "relay", .fields = relay_fields, .handler = portal_relay, .cost = portal_relay_cost, .members_only = true,
+		.numbered = true },
 	{ .name = "configure", .fields = configure_fields, .handler = handle_configure, .members_only = true, .numbered = true },
 	{ .name = "leave", .handler = handle_leave, .members_only = true, .numbered = true },
 	{ .name = "sync", .handler = handle_sync, .members_only = true },
@@ -115,7 +116,7 @@ static void let_waiting_follow(portal_registry *registry, portal_peer *peer) {
 	while(peer->member != NULL && (waiting = portal_stream_take(&peer->member->stream)) != NULL) {
 		portal_call call = { .registry = registry, .peer = peer, .body = waiting->body, .weight = waiting->weight,
 			.failure = waiting->refused };
-		const portal_request *request = waiting->body == NULL ? NULL : portal_call_find(&call, requests); /* found before */
+		const portal_request *request = waiting->body == NULL ? NULL : portal_call_find(&call, requests);
 		json_t *answer = take_turn(&call, request);
 		portal_call_account(registry, peer, answer);
 		portal_peer_answer(peer, waiting->transaction, answer);

@@ -1,22 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The page for administrators, in Chromium, against Janus's Admin API. */
 import assert from 'node:assert/strict'
-import { after, afterEach, before, test } from 'node:test'
-import { startLab } from './lab.mjs'
+import { useLab } from './lab.mjs'
 
-let lab, passed
-before(async () => {
-	lab = await startLab({ admin: true, transports: ['websockets', 'http'],
-		config: 'general: {}\nroom-home: {\n\tdescription = "Home"\n}\nroom-attic: {\n\tis_private = true\n}\n' })
-})
-after(() => lab?.stop())
-afterEach(() => lab?.closeTabs(!passed))
-
-const scenario = (name, work) => test(name, { timeout: 60_000 }, async t => {
-	passed = false
-	await work(t)
-	passed = true
-})
+const { lab, scenario } = useLab({ admin: true, transports: ['websockets', 'http'],
+	config: 'general: {}\nroom-home: {\n\tdescription = "Home"\n}\nroom-attic: {\n\tis_private = true\n}\n' })
 
 async function connected(address, secret = lab.janus.adminSecret) {
 	const tab = await lab.open({ path: 'admin.html' })

@@ -3,20 +3,10 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { after, afterEach, before, test } from 'node:test'
-import { PHONE, startLab } from './lab.mjs'
+import { PHONE, useLab } from './lab.mjs'
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-let lab, passed
-before(async () => { lab = await startLab({ admin: true, transports: ['websockets', 'http'] }) })
-after(() => lab?.stop())
-afterEach(() => lab?.closeTabs(!passed))
-
-const scenario = (name, work) => test(name, { timeout: 90_000 }, async t => {
-	passed = false
-	await work(t)
-	passed = true
-})
+const { lab, scenario } = useLab({ admin: true, transports: ['websockets', 'http'] })
 
 /** Nothing that axe-core calls serious, in light and in dark. */
 async function accessible(tab, what) {

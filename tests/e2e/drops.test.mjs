@@ -2,26 +2,11 @@
 /** What a call lives through: the way to the server breaks for a while, and Janus itself dies and is started again. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { after, afterEach, before, test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
-import { startLab } from './lab.mjs'
+import { useLab } from './lab.mjs'
 import { joinWitness } from './members.mjs'
 
-/** @type {Awaited<ReturnType<typeof startLab>>} */
-let lab
-let passed
-
-before(async () => { lab = await startLab() })
-afterEach(() => lab?.web.cut(false))
-after(() => lab?.stop())
-afterEach(() => lab?.closeTabs(!passed))
-
-/** A test that on failure shows what its pages had to say. */
-const scenario = (name, work) => test(name, { timeout: 90_000 }, async t => {
-	passed = false
-	await work(t)
-	passed = true
-})
+const { lab, scenario } = useLab()
 
 /** Two tabs in a call, whose frames flow. */
 async function call(room) {

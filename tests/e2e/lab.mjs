@@ -5,6 +5,7 @@
  * Everything stays on this machine: no STUN server is set, and the browser may use loopback for its candidates.
  * PORTAL_CHROMIUM names another Chromium than /usr/bin/chromium.
  */
+import { after, afterEach, before, test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import puppeteer from 'puppeteer-core'
@@ -35,10 +36,31 @@ export async function startServer(options) {
 /** A Chromium whose camera is a picture that it makes itself. */
 export const launchChromium = () => launch(CAMERA)
 
-export async function startLab(options) {
-	const { janus, web } = await startServer(options)
-	const browsers = await Promise.all([launch(CAMERA), launch([])])
-	return new Lab(janus, web, browsers)
+export const startLab = options => new Lab().start(options)
+
+/**
+ * A lab for all tests of a file, which is there once they run, and how they are written: one that fails shows what its pages
+ * had to say.
+ *
+ * @param {object | (() => Promise<object>)} [options] for Janus, or what makes them before the first test
+ * @param {() => string} [also] what else is to be shown of one that fails
+ */
+export function useLab(options, also = () => '') {
+	const lab = new Lab()
+	let passed
+	before(async () => { await lab.start(typeof options === 'function' ? await options() : options) })
+	afterEach(async () => {
+		lab.web?.cut(false)
+		await lab.closeTabs(!passed)
+		if (!passed) console.error(also())
+	})
+	after(() => lab.stop())
+	const scenario = (name, work, timeout = 90_000) => test(name, { timeout }, async t => {
+		passed = false
+		await work(t)
+		passed = true
+	})
+	return { lab, scenario }
 }
 
 function launch(more) {
@@ -49,13 +71,13 @@ function launch(more) {
 }
 
 class Lab {
-	#browsers
+	#browsers = []
 	#tabs = []
 
-	constructor(janus, web, browsers) {
-		this.janus = janus
-		this.web = web
-		this.#browsers = browsers
+	async start(options) {
+		Object.assign(this, await startServer(options))
+		this.#browsers = await Promise.all([launch(CAMERA), launch([])])
+		return this
 	}
 
 	/** Where the page and the library find the server. */
@@ -89,7 +111,7 @@ class Lab {
 			if (failed) console.error(await tab.describe())
 			await within(5_000, tab.context.close().catch(() => {}))
 		}
-		if (failed) console.error(`Janus:\n${this.janus.log().split('\n').slice(-20).join('\n')}`)
+		if (failed && this.janus) console.error(`Janus:\n${this.janus.log().split('\n').slice(-20).join('\n')}`)
 	}
 
 	/** Janus dies without a word. */
@@ -107,8 +129,8 @@ class Lab {
 	async stop() {
 		await this.closeTabs(false)
 		await Promise.all(this.#browsers.map(browser => browser.close()))
-		await this.web.close()
-		await this.janus.stop()
+		await this.web?.close()
+		await this.janus?.stop()
 	}
 }
 

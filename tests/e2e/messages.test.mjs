@@ -1,18 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Messages between two real pages, in order and once, whatever happens to the direct connection and to the server. */
 import assert from 'node:assert/strict'
-import { after, afterEach, before, test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
-import { startLab } from './lab.mjs'
+import { useLab } from './lab.mjs'
 
 const COUNT = 10_000
-let lab, passed
-before(async () => { lab = await startLab() })
-after(() => lab?.stop())
-afterEach(() => {
-	lab?.web.cut(false)
-	return lab?.closeTabs(!passed)
-})
+const { lab, scenario } = useLab()
 
 /** A page with the library alone, whose data channels may lose everything in silence. */
 async function enter(name) {
@@ -34,9 +27,8 @@ async function enter(name) {
 	return tab
 }
 
-test(`${COUNT} messages each way while the direct connection fails, fails in silence, comes back, and the server is away`,
-	{ timeout: 150_000 }, async t => {
-		passed = false
+scenario(`${COUNT} messages each way while the direct connection fails, fails in silence, comes back, and the server is away`,
+	async t => {
 		const tabs = [await enter('Ada'), await enter('Bob')]
 		const [ada, bob] = tabs
 		for (const tab of tabs) await tab.until('a direct route', () => tab.page.evaluate(() => window.portal.connections[0]?.route === 'direct'))
@@ -83,5 +75,4 @@ test(`${COUNT} messages each way while the direct connection fails, fails in sil
 			assert.equal(await tab.page.evaluate(() => window.got.length), COUNT)
 		}
 		assert.ok((await ada.page.evaluate(() => [...window.routes])).includes('server'))
-		passed = true
-	})
+	}, 150_000)

@@ -1,20 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** What the owner of a room can do in the sample client. */
 import assert from 'node:assert/strict'
-import { after, afterEach, before, test } from 'node:test'
-import { startLab } from './lab.mjs'
+import { useLab } from './lab.mjs'
 
 const KEY = 'key of the server', SECRET = 'secret of the room'
-let lab, passed
-before(async () => { lab = await startLab({ config: `general: {\n\tadmin_key = "${KEY}"\n}\nroom-home: {}\n` }) })
-after(() => lab?.stop())
-afterEach(() => lab?.closeTabs(!passed))
-
-const scenario = (name, work) => test(name, { timeout: 60_000 }, async t => {
-	passed = false
-	await work(t)
-	passed = true
-})
+const { lab, scenario } = useLab({ config: `general: {\n\tadmin_key = "${KEY}"\n}\nroom-home: {}\n` })
 
 const picture = (tab, name) => process.env.PORTAL_PICTURES && tab.page.screenshot({ path: `${process.env.PORTAL_PICTURES}/${name}.png` })
 

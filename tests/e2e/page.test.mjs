@@ -1,26 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { after, afterEach, before, test } from 'node:test'
 import assert from 'node:assert/strict'
-import { DESKTOP, PHONE, startLab, until } from './lab.mjs'
+import { DESKTOP, PHONE, until, useLab } from './lab.mjs'
 import { joinBot, joinWitness } from './members.mjs'
-
-/** @type {Awaited<ReturnType<typeof startLab>>} */
-let lab
-let passed
 
 /* Whoever vanishes without a word may come back for a while; the tests need not wait for all of the usual 30 s. */
 const config = ['general: { resume_timeout = 3 }', ...['coffee-chat', 'home', 'misc'].map(room => `room-${room}: { description = "${room}" }`)]
 
-before(async () => { lab = await startLab({ config: config.join('\n') }) })
-after(() => lab?.stop())
-afterEach(() => lab?.closeTabs(!passed))
-
-/** A test that on failure shows what its pages had to say. */
-const scenario = (name, work) => test(name, { timeout: 60_000 }, async t => {
-	passed = false
-	await work(t)
-	passed = true
-})
+const { lab, scenario } = useLab({ config: config.join('\n') })
 
 const clean = (...tabs) => {
 	for (const { name, errors } of tabs) assert.deepEqual(errors, [], `${name}'s page complained`)

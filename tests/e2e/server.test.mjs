@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { test } from 'node:test'
 import assert from 'node:assert/strict'
-import { startLab } from './lab.mjs'
+import { useLab } from './lab.mjs'
 
-test('when the server goes the page says so and stays in the room; a lobby says that it cannot be reached', async t => {
-	const lab = await startLab()
-	let passed = false
-	t.after(async () => {
-		await lab.closeTabs(!passed)
-		await lab.stop()
-	})
+const { lab, scenario } = useLab()
+
+scenario('when the server goes the page says so and stays in the room; a lobby says that it cannot be reached', async () => {
 	const ada = await lab.enter('home', 'Ada')
 	await lab.janus.stop()
 	await ada.until('word that the connection is lost', () => ada.visible('#resuming'))
@@ -17,5 +12,4 @@ test('when the server goes the page says so and stays in the room; a lobby says 
 	await ada.page.click('#leave')
 	await ada.until('the lobby', () => ada.visible('#lobby'))
 	await ada.until('word that the server is away', async () => /cannot be reached/.test(await ada.text('#status')))
-	passed = true
 })

@@ -2,29 +2,20 @@
 /** Members that reach each other only through a TURN server, whose credentials Portal has made. */
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
-import { after, afterEach, before, describe, test } from 'node:test'
+import { after, describe } from 'node:test'
 import { startTurn } from '../lib/turn.mjs'
-import { startLab } from './lab.mjs'
+import { useLab } from './lab.mjs'
 
 const SECRET = 'shared with nobody else'
 
 describe('TURN', () => {
-	let lab, turn, failed
-
-	before(async () => {
+	let turn
+	after(() => turn?.stop())
+	const { lab, scenario } = useLab(async () => {
 		turn = await startTurn(SECRET)
-		lab = await startLab({ config: `general: {}\nroom-home: {}\nice: {\n` +
-			`	servers = ( { urls = [ "${turn.url}" ]; } )\n	turn_secret = "${SECRET}"\n	turn_ttl = 600\n}\n` })
-	})
-	afterEach(async t => {
-		failed = t.passed === false
-		if (failed) console.error(turn.log().split('\n').slice(-30).join('\n'))
-		await lab.closeTabs(failed)
-	})
-	after(async () => {
-		await lab?.stop()
-		await turn?.stop()
-	})
+		return { config: `general: {}\nroom-home: {}\nice: {\n` +
+			`	servers = ( { urls = [ "${turn.url}" ]; } )\n	turn_secret = "${SECRET}"\n	turn_ttl = 600\n}\n` }
+	}, () => turn?.log().split('\n').slice(-30).join('\n') ?? '')
 
 	/** Joins with the library alone, without the page round it. */
 	async function joined(name, options) {
@@ -42,7 +33,7 @@ describe('TURN', () => {
 	const connected = tab => tab.until('a direct connection', () =>
 		tab.page.evaluate(() => window.portal.connections.length === 1 && window.portal.connections[0].alive), 20_000)
 
-	test('two members that may only relay connect through coturn, with credentials of their own', async () => {
+	scenario('two members that may only relay connect through coturn, with credentials of their own', async () => {
 		const ada = await joined('Ada', { rtc: { iceTransportPolicy: 'relay' } })
 		const bob = await joined('Bob', { rtc: { iceTransportPolicy: 'relay' } })
 		for (const tab of [ada, bob]) {
@@ -69,7 +60,7 @@ describe('TURN', () => {
 		}
 	})
 
-	test('with a wrong credential coturn lets nobody through: it is not open to everybody', async () => {
+	scenario('with a wrong credential coturn lets nobody through: it is not open to everybody', async () => {
 		const wrong = [{ urls: turn.url, username: `${Math.round(Date.now() / 1000) + 600}:x`, credential: 'wrong' }]
 		const before = turn.log().length
 		const ada = await joined('Ada', { rtc: { iceTransportPolicy: 'relay' }, iceServers: wrong })
