@@ -37,11 +37,16 @@ class PortalEvent extends Event {
 	}
 }
 
-/** An EventTarget that can also be listened to with `on()`, which hands over the thing itself. */
+/**
+ * An EventTarget that can also be listened to with `on()`, which hands over the thing itself.
+ *
+ * @template {Record<string, any>} Events what each event hands over, by its name
+ */
 export class Emitter extends EventTarget {
 	/**
-	 * @param {string} type
-	 * @param {(thing: any) => void} listener
+	 * @template {keyof Events & string} Type
+	 * @param {Type} type
+	 * @param {(thing: Events[Type]) => void} listener
 	 * @param {AddEventListenerOptions} [options] `once`, `signal`
 	 * @returns {() => void} stops listening
 	 */
@@ -56,10 +61,11 @@ export class Emitter extends EventTarget {
 	 * listens has what `on()` returns.
 	 *
 	 * @protected
-	 * @param {string} type
-	 * @param {(thing: any) => void} listener
+	 * @template {keyof Events & string} Type
+	 * @param {Type} type
+	 * @param {(thing: Events[Type]) => void} listener
 	 * @param {AddEventListenerOptions | undefined} options
-	 * @param {() => unknown[]} things
+	 * @param {() => any[]} things
 	 * @returns {() => void} stops listening
 	 */
 	replay(type, listener, options, things) {

@@ -37,12 +37,32 @@ const INTERRUPTED = 5_000
  */
 
 /**
- * The direct connection to one other member.
+ * A track that the other member sends.
  *
- * Events: `track` ({track, streams, receiver, transceiver}), `state` (the RTCPeerConnection's connectionState),
- * `message` ({type, payload}: what the other member sent), `route` (`direct`, `server` or null: how messages go now),
- * `channel` (RTCDataChannel: one that the other member opened), `stats` (Stats, if `statsInterval` is set), `renewed` (this: `pc` is another one), `close` (this),
- * `error` (a PortalError).
+ * @typedef {object} Track
+ * @property {MediaStreamTrack} track
+ * @property {readonly MediaStream[]} streams that it belongs to
+ * @property {RTCRtpReceiver} receiver
+ * @property {RTCRtpTransceiver} transceiver
+ */
+
+/**
+ * What `connection.on()` tells of.
+ *
+ * @typedef {object} ConnectionEvents
+ * @property {Track} track
+ * @property {RTCPeerConnectionState} state
+ * @property {{type: string | null, payload: any}} message what the other member sent
+ * @property {'direct' | 'server' | null} route how messages go now; null: they wait
+ * @property {RTCDataChannel} channel one that the other member opened
+ * @property {Stats} stats if `statsInterval` is set
+ * @property {Connection} renewed `pc` is another one
+ * @property {Connection} close
+ * @property {PortalError} error
+ */
+
+/**
+ * The direct connection to one other member.
  *
  * Both sides may offer at any time ("perfect negotiation"): when two offers meet, the polite side takes its own
  * back and the impolite side ignores the other's. Everything that concerns this member's negotiation is done one
@@ -51,6 +71,8 @@ const INTERRUPTED = 5_000
  *
  * An RTCPeerConnection that can't be repaired is replaced by one of the next generation. Only the polite side
  * begins one; what carries a lower generation belongs to a former one and is dropped.
+ *
+ * @extends {Emitter<ConnectionEvents>}
  */
 export class Connection extends Emitter {
 	#RTCPeerConnection
@@ -133,9 +155,11 @@ export class Connection extends Emitter {
 	/**
 	 * Whoever listens to `track` late is told of those that are there.
 	 *
-	 * @param {string} type
-	 * @param {(thing: any) => void} listener
+	 * @template {keyof ConnectionEvents} Type
+	 * @param {Type} type
+	 * @param {(thing: ConnectionEvents[Type]) => void} listener
 	 * @param {AddEventListenerOptions} [options]
+	 * @returns {() => void} stops listening
 	 */
 	on(type, listener, options) {
 		return this.replay(type, listener, options, () => type === 'track' ? [...this.#received.values()] : [])

@@ -53,19 +53,42 @@ const FAREWELL = 2_000
  * @property {Member[]} members the others
  */
 
+/** @typedef {'idle' | 'connecting' | 'open' | 'resuming' | 'closed'} State */
+
+/**
+ * What another member sent.
+ *
+ * @typedef {object} Message
+ * @property {string} from the member's id
+ * @property {string | null} type
+ * @property {any} payload text, JSON or an ArrayBuffer, as it was sent
+ */
+
+/**
+ * What `portal.on()` tells of.
+ *
+ * @typedef {object} PortalEvents
+ * @property {Connection} connection a member to be connected with
+ * @property {Connection} close it ended
+ * @property {Info} info the roster, whenever it changes
+ * @property {Message} message of `send()`
+ * @property {Message} signal of `signal()`
+ * @property {PortalError} error
+ * @property {State} state
+ * @property {Info} rejoined the membership had ended while the connection was lost, so this is a new one, under the same id
+ */
+
 /**
  * A room in which every member is connected with every other one directly.
  *
- * Events: `connection` (Connection: a member to be connected with), `close` (Connection: it ended),
- * `info` (Info: the roster, whenever it changes), `message` ({from, type, payload}: what another member sent
- * with `send()`), `signal` (the same, of `signal()`), `error` (PortalError), `state` (`idle`, `connecting`, `open`, `resuming`, `closed`), `rejoined`
- * (Info: the membership had ended while the connection was lost, so this is a new one, under the same id).
- *
  * When the connection to the server is lost, the portal comes back by itself and misses nothing; the direct
  * connections stay as they are, and what is sent meanwhile is sent afterwards.
+ *
+ * @extends {Emitter<PortalEvents>}
  */
 export class Portal extends Emitter {
 	#options
+	/** @type {State} */
 	#state = 'idle'
 	/** @type {string | null} */
 	#id = null
@@ -176,9 +199,11 @@ export class Portal extends Emitter {
 	/**
 	 * Whoever listens late is told, too: to `connection`, of those that are there; to `info`, of the roster.
 	 *
-	 * @param {string} type
-	 * @param {(thing: any) => void} listener
+	 * @template {keyof PortalEvents} Type
+	 * @param {Type} type
+	 * @param {(thing: PortalEvents[Type]) => void} listener
 	 * @param {AddEventListenerOptions} [options]
+	 * @returns {() => void} stops listening
 	 */
 	on(type, listener, options) {
 		return this.replay(type, listener, options, () => {
@@ -193,7 +218,7 @@ export class Portal extends Emitter {
 	 *
 	 * @param {string} [type] only those of this type
 	 * @param {{signal?: AbortSignal, most?: number}} [options] `most` that wait to be taken; the oldest are dropped then
-	 * @returns {AsyncGenerator<{from: string, type: string | null, payload: any}, void, void>}
+	 * @returns {AsyncGenerator<Message, void, void>}
 	 */
 	async *messages(type, { signal, most = 1_000 } = {}) {
 		/** @type {any[]} */
@@ -901,7 +926,7 @@ export class Portal extends Emitter {
 		}, { signal })
 	}
 
-	/** @param {string} state */
+	/** @param {State} state */
 	#setState(state) {
 		if (state === this.#state) return
 		this.#state = state

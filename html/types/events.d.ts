@@ -24,27 +24,33 @@ export declare class PortalError extends Error {
         cause?: unknown;
     });
 }
-/** An EventTarget that can also be listened to with `on()`, which hands over the thing itself. */
-export declare class Emitter extends EventTarget {
+/**
+ * An EventTarget that can also be listened to with `on()`, which hands over the thing itself.
+ *
+ * @template {Record<string, any>} Events what each event hands over, by its name
+ */
+export declare class Emitter<Events extends Record<string, any>> extends EventTarget {
     /**
-     * @param {string} type
-     * @param {(thing: any) => void} listener
+     * @template {keyof Events & string} Type
+     * @param {Type} type
+     * @param {(thing: Events[Type]) => void} listener
      * @param {AddEventListenerOptions} [options] `once`, `signal`
      * @returns {() => void} stops listening
      */
-    on(type: string, listener: (thing: any) => void, options?: AddEventListenerOptions): () => void;
+    on<Type extends keyof Events & string>(type: Type, listener: (thing: Events[Type]) => void, options?: AddEventListenerOptions): () => void;
     /**
      * As `on()`, for a listener that is to hear of what was there before, too: soon, but not at once, so that the one who
      * listens has what `on()` returns.
      *
      * @protected
-     * @param {string} type
-     * @param {(thing: any) => void} listener
+     * @template {keyof Events & string} Type
+     * @param {Type} type
+     * @param {(thing: Events[Type]) => void} listener
      * @param {AddEventListenerOptions | undefined} options
-     * @param {() => unknown[]} things
+     * @param {() => any[]} things
      * @returns {() => void} stops listening
      */
-    protected replay(type: string, listener: (thing: any) => void, options: AddEventListenerOptions | undefined, things: () => unknown[]): () => void;
+    protected replay<Type extends keyof Events & string>(type: Type, listener: (thing: Events[Type]) => void, options: AddEventListenerOptions | undefined, things: () => any[]): () => void;
 }
 /**
  * @param {EventTarget} target

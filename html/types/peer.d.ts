@@ -1,4 +1,4 @@
-import { Emitter } from './events.js';
+import { Emitter, PortalError } from './events.js';
 export type Encoding = {
     /**
      * bits a second
@@ -36,6 +36,44 @@ export type Stats = {
      */
     loss: number;
 };
+export type Track = {
+    track: MediaStreamTrack;
+    /**
+     * that it belongs to
+     */
+    streams: readonly MediaStream[];
+    receiver: RTCRtpReceiver;
+    transceiver: RTCRtpTransceiver;
+};
+export type ConnectionEvents = {
+    track: Track;
+    state: RTCPeerConnectionState;
+    /**
+     * what the other member sent
+     */
+    message: {
+        type: string | null;
+        payload: any;
+    };
+    /**
+     * how messages go now; null: they wait
+     */
+    route: 'direct' | 'server' | null;
+    /**
+     * one that the other member opened
+     */
+    channel: RTCDataChannel;
+    /**
+     * if `statsInterval` is set
+     */
+    stats: Stats;
+    /**
+     * `pc` is another one
+     */
+    renewed: Connection;
+    close: Connection;
+    error: PortalError;
+};
 /**
  * Hints for sending a track, as in RTCRtpEncodingParameters.
  *
@@ -57,12 +95,30 @@ export type Stats = {
  * @property {number} loss of packets of media that came in, from 0 to 1
  */
 /**
- * The direct connection to one other member.
+ * A track that the other member sends.
  *
- * Events: `track` ({track, streams, receiver, transceiver}), `state` (the RTCPeerConnection's connectionState),
- * `message` ({type, payload}: what the other member sent), `route` (`direct`, `server` or null: how messages go now),
- * `channel` (RTCDataChannel: one that the other member opened), `stats` (Stats, if `statsInterval` is set), `renewed` (this: `pc` is another one), `close` (this),
- * `error` (a PortalError).
+ * @typedef {object} Track
+ * @property {MediaStreamTrack} track
+ * @property {readonly MediaStream[]} streams that it belongs to
+ * @property {RTCRtpReceiver} receiver
+ * @property {RTCRtpTransceiver} transceiver
+ */
+/**
+ * What `connection.on()` tells of.
+ *
+ * @typedef {object} ConnectionEvents
+ * @property {Track} track
+ * @property {RTCPeerConnectionState} state
+ * @property {{type: string | null, payload: any}} message what the other member sent
+ * @property {'direct' | 'server' | null} route how messages go now; null: they wait
+ * @property {RTCDataChannel} channel one that the other member opened
+ * @property {Stats} stats if `statsInterval` is set
+ * @property {Connection} renewed `pc` is another one
+ * @property {Connection} close
+ * @property {PortalError} error
+ */
+/**
+ * The direct connection to one other member.
  *
  * Both sides may offer at any time ("perfect negotiation"): when two offers meet, the polite side takes its own
  * back and the impolite side ignores the other's. Everything that concerns this member's negotiation is done one
@@ -71,8 +127,10 @@ export type Stats = {
  *
  * An RTCPeerConnection that can't be repaired is replaced by one of the next generation. Only the polite side
  * begins one; what carries a lower generation belongs to a former one and is dropped.
+ *
+ * @extends {Emitter<ConnectionEvents>}
  */
-export declare class Connection extends Emitter {
+export declare class Connection extends Emitter<ConnectionEvents> {
     #private;
     /** The other member's id. */
     id: string;
@@ -114,11 +172,13 @@ export declare class Connection extends Emitter {
     /**
      * Whoever listens to `track` late is told of those that are there.
      *
-     * @param {string} type
-     * @param {(thing: any) => void} listener
+     * @template {keyof ConnectionEvents} Type
+     * @param {Type} type
+     * @param {(thing: ConnectionEvents[Type]) => void} listener
      * @param {AddEventListenerOptions} [options]
+     * @returns {() => void} stops listening
      */
-    on(type: string, listener: (thing: any) => void, options?: AddEventListenerOptions): () => void;
+    on<Type extends keyof ConnectionEvents>(type: Type, listener: (thing: ConnectionEvents[Type]) => void, options?: AddEventListenerOptions): () => void;
     /**
      * A data channel of one's own, on the RTCPeerConnection of now: it ends with that one.
      *

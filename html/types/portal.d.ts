@@ -47,6 +47,46 @@ export type Info = {
      */
     members: Member[];
 };
+export type State = 'idle' | 'connecting' | 'open' | 'resuming' | 'closed';
+export type Message = {
+    /**
+     * the member's id
+     */
+    from: string;
+    type: string | null;
+    /**
+     * text, JSON or an ArrayBuffer, as it was sent
+     */
+    payload: any;
+};
+export type PortalEvents = {
+    /**
+     * a member to be connected with
+     */
+    connection: Connection;
+    /**
+     * it ended
+     */
+    close: Connection;
+    /**
+     * the roster, whenever it changes
+     */
+    info: Info;
+    /**
+     * of `send()`
+     */
+    message: Message;
+    /**
+     * of `signal()`
+     */
+    signal: Message;
+    error: PortalError;
+    state: State;
+    /**
+     * the membership had ended while the connection was lost, so this is a new one, under the same id
+     */
+    rejoined: Info;
+};
 /**
  * @typedef {object} Member
  * @property {string} id
@@ -67,18 +107,37 @@ export type Info = {
  * @property {number} [max_members]
  * @property {Member[]} members the others
  */
+/** @typedef {'idle' | 'connecting' | 'open' | 'resuming' | 'closed'} State */
+/**
+ * What another member sent.
+ *
+ * @typedef {object} Message
+ * @property {string} from the member's id
+ * @property {string | null} type
+ * @property {any} payload text, JSON or an ArrayBuffer, as it was sent
+ */
+/**
+ * What `portal.on()` tells of.
+ *
+ * @typedef {object} PortalEvents
+ * @property {Connection} connection a member to be connected with
+ * @property {Connection} close it ended
+ * @property {Info} info the roster, whenever it changes
+ * @property {Message} message of `send()`
+ * @property {Message} signal of `signal()`
+ * @property {PortalError} error
+ * @property {State} state
+ * @property {Info} rejoined the membership had ended while the connection was lost, so this is a new one, under the same id
+ */
 /**
  * A room in which every member is connected with every other one directly.
  *
- * Events: `connection` (Connection: a member to be connected with), `close` (Connection: it ended),
- * `info` (Info: the roster, whenever it changes), `message` ({from, type, payload}: what another member sent
- * with `send()`), `signal` (the same, of `signal()`), `error` (PortalError), `state` (`idle`, `connecting`, `open`, `resuming`, `closed`), `rejoined`
- * (Info: the membership had ended while the connection was lost, so this is a new one, under the same id).
- *
  * When the connection to the server is lost, the portal comes back by itself and misses nothing; the direct
  * connections stay as they are, and what is sent meanwhile is sent afterwards.
+ *
+ * @extends {Emitter<PortalEvents>}
  */
-export declare class Portal extends Emitter {
+export declare class Portal extends Emitter<PortalEvents> {
     #private;
     /**
      * @param {object} options
@@ -164,28 +223,26 @@ export declare class Portal extends Emitter {
     /**
      * Whoever listens late is told, too: to `connection`, of those that are there; to `info`, of the roster.
      *
-     * @param {string} type
-     * @param {(thing: any) => void} listener
+     * @template {keyof PortalEvents} Type
+     * @param {Type} type
+     * @param {(thing: PortalEvents[Type]) => void} listener
      * @param {AddEventListenerOptions} [options]
+     * @returns {() => void} stops listening
      */
-    on(type: string, listener: (thing: any) => void, options?: AddEventListenerOptions): () => void;
+    on<Type extends keyof PortalEvents>(type: Type, listener: (thing: PortalEvents[Type]) => void, options?: AddEventListenerOptions): () => void;
     /**
      * Messages as they come, from the first call of `next()` on: `for await (const { from, payload } of portal.messages('chat'))`.
      * Ends with the portal, and with the signal.
      *
      * @param {string} [type] only those of this type
      * @param {{signal?: AbortSignal, most?: number}} [options] `most` that wait to be taken; the oldest are dropped then
-     * @returns {AsyncGenerator<{from: string, type: string | null, payload: any}, void, void>}
+     * @returns {AsyncGenerator<Message, void, void>}
      */
     messages(type?: string, { signal, most }?: {
         signal?: AbortSignal;
         most?: number;
-    }): AsyncGenerator<{
-        from: string;
-        type: string | null;
-        payload: any;
-    }, void, void>;
-    get state(): string;
+    }): AsyncGenerator<Message, void, void>;
+    get state(): State;
     /** One's own id in the room, known after `join()`. */
     get id(): string | null;
     get room(): string;

@@ -10,3 +10,7 @@ portal.sendMessage('x') // mistake: name
 await portal.send(5) // mistake: type
 portal.connections.map(connection => connection.pc.nothing) // mistake: name
 await portal.join({ signal: 10_000 }) // mistake: type
+portal.on('conection', () => {}) // mistake: name of the event
+portal.on('state', state => state === 'opened') // mistake: no such state
+portal.on('info', ({ version }) => version.length) // mistake: type
+portal.on('connection', connection => connection.on('tracks', () => {})) // mistake: name of the event

@@ -18,15 +18,15 @@ const firefox = () => puppeteer.launch({
 const { janus, web } = await startServer()
 const browsers = []
 const errors = []
+let running = ''
 
 /** A page that is in the room by the library alone, with a camera and a picture of each other member. */
 async function enter(browser, name) {
 	browsers.push(browser)
 	const page = await browser.newPage()
 	page.on('pageerror', ({ message }) => {
-		// Firefox says that of a WebSocket while the server is away, which it is to be, and of a restart that takes its time on
-		// a busy machine; that frames go on is looked at below.
-		if (!/can’t establish a connection|was interrupted while|ICE failed, add a STUN server/.test(message)) errors.push(`${name}: ${message}`)
+		// Firefox says that of a WebSocket while the server is away, which it is to be.
+		if (!/can’t establish a connection|was interrupted while/.test(message)) errors.push(`${name}, in “${running}”: ${message}`)
 	})
 	await page.goto(web.url)
 	await page.evaluate(async name => {
@@ -51,6 +51,7 @@ const frames = tab => tab.do(() => Promise.all(window.portal.connections.map(asy
 })))
 
 async function scenario(name, work) {
+	running = name
 	await work()
 	console.log(`done: ${name}`)
 }
