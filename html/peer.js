@@ -14,6 +14,10 @@ const MAX_CANDIDATES = 256
 /** A connection that is interrupted for so long is restarted; shorter interruptions mend themselves. */
 const INTERRUPTED = 5_000
 
+/** For so long the impolite side leaves it to the other one, which made the first offer. Two Firefoxes that failed before they
+ * had ever connected do not agree on who begins with DTLS when the other one offers the restart, and need half a minute. */
+const GIVE_WAY = 5_000
+
 /**
  * Hints for sending a track, as in RTCRtpEncodingParameters.
  *
@@ -87,13 +91,15 @@ export class Connection extends Emitter {
 	#steps = Promise.resolve()
 	#described = false
 	#ignoring = false
+	/** Whether this RTCPeerConnection was connected once. */
+	#established = false
 	/** @type {(RTCIceCandidateInit | null)[]} */
 	#candidates = []
 	#renewals = 0
 	/** @type {ReturnType<typeof setTimeout> | undefined} */
 	#offerTimer
 	/** @type {ReturnType<typeof setTimeout> | undefined} */
-	#brokenTimer
+	#mendTimer
 	/** @type {ReturnType<typeof setTimeout> | undefined} */
 	#statsTimer
 	/** What was told of the other member's tracks, for those who listen later. */
@@ -324,7 +330,7 @@ export class Connection extends Emitter {
 		if (this.closed) return
 		this.closed = true
 		clearTimeout(this.#offerTimer)
-		clearTimeout(this.#brokenTimer)
+		clearTimeout(this.#mendTimer)
 		clearInterval(this.#statsTimer)
 		this.#pc.close()
 		this.#messages.close()
@@ -357,7 +363,20 @@ export class Connection extends Emitter {
 
 	/** Signals pass again: what failed while they did not is taken up. */
 	repair() {
-		if (!this.closed && BROKEN.includes(this.#pc.connectionState)) this.#pc.restartIce()
+		if (BROKEN.includes(this.#pc.connectionState)) this.#mend(0)
+	}
+
+	/** @param {number} wait milliseconds to see first whether it mends itself */
+	#mend(wait) {
+		const mend = () => {
+			if (this.closed || !BROKEN.includes(this.#pc.connectionState) || !this.#mayRestart()) return
+			if (this.polite || this.#established) this.#pc.restartIce()
+			else this.#askToRenew()
+		}
+		clearTimeout(this.#mendTimer)
+		if (!this.polite) wait += GIVE_WAY
+		if (wait === 0) mend()
+		else this.#mendTimer = setTimeout(mend, wait)
 	}
 
 	/** Something of the negotiation was lost: begins it anew, with the next generation. */
@@ -373,6 +392,7 @@ export class Connection extends Emitter {
 		const pc = this.#pc = new this.#RTCPeerConnection(this.#configuration)
 		this.#described = false
 		this.#ignoring = false
+		this.#established = false
 		this.#candidates = []
 		this.#received.clear()
 		this.#counted = { at: 0, sent: 0, received: 0 }
@@ -488,12 +508,12 @@ export class Connection extends Emitter {
 	/** @param {RTCPeerConnection} pc */
 	#stateChanged(pc) {
 		if (this.#stale(pc)) return
-		if (pc.connectionState === 'connected') this.#renewals = 0
-		if (pc.connectionState === 'failed' && this.#mayRestart()) pc.restartIce()
-		clearTimeout(this.#brokenTimer)
-		if (pc.connectionState === 'disconnected') this.#brokenTimer = setTimeout(() => {
-			if (!this.#stale(pc) && pc.connectionState === 'disconnected' && this.#mayRestart()) pc.restartIce()
-		}, INTERRUPTED)
+		if (pc.connectionState === 'connected') {
+			this.#renewals = 0
+			this.#established = true
+		}
+		clearTimeout(this.#mendTimer)
+		if (BROKEN.includes(pc.connectionState)) this.#mend(pc.connectionState === 'failed' ? 0 : INTERRUPTED)
 		emit(this, 'state', pc.connectionState)
 	}
 

@@ -626,8 +626,9 @@ export class Portal extends Emitter {
 			case 'away':
 				return this.#changed({ ...this.#members.get(entry.id), ...entry, away: true })
 			case 'back':
+				this.#changed({ ...this.#members.get(entry.id), ...entry, away: undefined })
 				this.#connections.get(entry.id)?.repair()
-				return this.#changed({ ...this.#members.get(entry.id), ...entry, away: undefined })
+				return true
 			case 'room':
 				return this.#edited(entry)
 			case 'ice':
@@ -867,7 +868,7 @@ export class Portal extends Emitter {
 			this.#setState('open')
 			this.#stream.resume((/** @type {any} */ body) => entered.peer.request(body))
 		}
-		for (const connection of this.connections) if (this.#isThere(connection.id)) connection.repair()
+		for (const connection of this.connections) connection.repair()
 		if (anew) this.#whileOpen(() => emit(this, 'rejoined', this.#info()))
 		this.#whileOpen(() => this.#tellInfo())
 		this.#takeEarly()

@@ -233,6 +233,39 @@ test('a failed connection restarts ICE, but not while signals would not arrive',
 	pair.close()
 })
 
+test('the polite side restarts a connection that failed, the other one only if it does not', async t => {
+	const pair = makePair()
+	await eventually(() => connected(pair))
+	t.mock.timers.enable({ apis: ['setTimeout'] })
+	pair.impolite.pc.become('failed')
+	t.mock.timers.tick(4_000)
+	pair.impolite.pc.become('connected') // by the other side's restart
+	t.mock.timers.tick(10_000)
+	assert.equal(pair.impolite.pc.restarts, 0)
+	pair.impolite.pc.become('failed')
+	t.mock.timers.tick(5_000)
+	assert.equal(pair.impolite.pc.restarts, 1)
+	t.mock.timers.reset()
+	pair.close()
+})
+
+// Two Firefoxes that had never been connected were stuck for half a minute when the impolite side offered the restart.
+test('what was never connected the impolite side does not restart, but asks for another one when the polite side does nothing', async t => {
+	t.mock.timers.enable({ apis: ['setTimeout'] })
+	const said = []
+	const connection = new Connection({
+		id: 'other', polite: false, RTCPeerConnection: FakePeerConnection, patience: 1e9, signal: (type, payload) => said.push([type, payload])
+	})
+	const { pc } = connection
+	pc.become('failed')
+	t.mock.timers.tick(4_999)
+	assert.deepEqual(said, [])
+	t.mock.timers.tick(1)
+	assert.deepEqual([said, pc.restarts], [[['portal.renew', { generation: 1 }]], 0])
+	connection.close()
+	t.mock.timers.reset()
+})
+
 test('a closed connection is silent and says so once', async () => {
 	const pair = makePair()
 	let closes = 0

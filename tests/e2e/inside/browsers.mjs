@@ -16,19 +16,21 @@ const firefox = () => puppeteer.launch({
 })
 
 const { janus, web } = await startServer()
-const browsers = []
+const browsers = new Set()
 const errors = []
 let running = ''
 
 /** A page that is in the room by the library alone, with a camera and a picture of each other member. */
-async function enter(browser, name) {
-	browsers.push(browser)
+async function enter(browser, name, before = () => {}) {
+	browsers.add(browser)
 	const page = await browser.newPage()
 	page.on('pageerror', ({ message }) => {
-		// Firefox says that of a WebSocket while the server is away, which it is to be.
-		if (!/can’t establish a connection|was interrupted while/.test(message)) errors.push(`${name}, in “${running}”: ${message}`)
+		// Firefox says that of a WebSocket while the server is away, which it is to be, and when candidates come more than 5 s after
+		// their description; that frames go on then is looked at below.
+		if (!/can’t establish a connection|was interrupted while|ICE failed, add a STUN server/.test(message)) errors.push(`${name}, in “${running}”: ${message}`)
 	})
 	await page.goto(web.url)
+	await page.evaluate(before)
 	await page.evaluate(async name => {
 		const { Portal } = await import('./portal.js')
 		window.heard = []
@@ -121,9 +123,26 @@ try {
 		for (const tab of [tabs[0], tabs[1], tabs[3]])
 			await until(`${tab.name} has two connections`, () => tab.do(() => window.portal.connections.length === 2))
 	})
+
+	await scenario('two Firefoxes whose candidates come so late that they give up connect soon after', async () => {
+		for (const tab of tabs) await tab.do(() => window.portal.close())
+		const late = () => {
+			const { addIceCandidate: add } = RTCPeerConnection.prototype
+			const arrived = Date.now() + 12_000
+			RTCPeerConnection.prototype.addIceCandidate = async function (candidate) {
+				await new Promise(resolve => setTimeout(resolve, arrived - Date.now()))
+				return add.call(this, candidate)
+			}
+		}
+		const pair = await Promise.all([...browsers].slice(1, 3).map((browser, i) => enter(browser, `Late ${i}`, late)))
+		const states = () => Promise.all(pair.map(tab => tab.do(() => window.portal.connections[0]?.pc.connectionState)))
+		await until('they have given up', async () => (await states()).every(state => state === 'failed'), 30_000)
+		await until('they are connected', async () => (await states()).every(state => state === 'connected'), 15_000)
+		for (const tab of pair) await until(`${tab.name} gets frames`, async () => (await frames(tab)).every(count => count > 10))
+	})
 	assert.deepEqual(errors, [])
 } finally {
-	await Promise.all(browsers.map(browser => browser.close()))
+	await Promise.all([...browsers].map(browser => browser.close()))
 	await web.close()
 	await janus.stop()
 }
