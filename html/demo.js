@@ -26,7 +26,10 @@ async function enter(room) {
 	portal.on('connection', connection => {
 		const tile = addTile(connection.id)
 		connection.on('track', ({ streams: [theirs] }) => showStream(tile, theirs))
-		connection.on('state', state => { tile.state.textContent = STATES[state] ?? '' })
+		connection.on('state', state => {
+			tile.state.textContent = STATES[state] ?? ''
+			if (state !== 'connected') showWay(tile, {})
+		})
 		connection.on('stats', stats => showWay(tile, stats))
 	})
 	portal.on('close', ({ id }) => removeTile(id))
@@ -210,7 +213,7 @@ function showPressed(button, off) {
 
 // The tiles
 
-const STATES = { new: 'connecting…', connecting: 'connecting…', disconnected: 'interrupted', failed: 'no direct connection' }
+const STATES = { new: 'connecting…', connecting: 'connecting…', disconnected: 'interrupted', failed: 'no connection: chat only' }
 
 function addTile(id) {
 	const element = $('tile-template').content.firstElementChild.cloneNode(true)
@@ -231,7 +234,10 @@ function addTile(id) {
 function removeTile(id) {
 	listening.get(id)?.()
 	listening.delete(id)
-	tiles.get(id)?.element.remove()
+	const tile = tiles.get(id)
+	if (!tile) return
+	tile.video.srcObject = null // else the browser keeps the tile and the connection, as they could still be heard
+	tile.element.remove()
 	tiles.delete(id)
 	arrange()
 }
@@ -245,8 +251,9 @@ function showStream(tile, theirs) {
 
 /** How the connection goes, once it does. */
 function showWay(tile, { roundTripTime, relayed }) {
-	tile.way.textContent = roundTripTime === undefined ? '' : `${Math.round(roundTripTime * 1000)} ms${relayed ? ' · relayed' : ''}`
-	tile.way.title = relayed ? 'Through a TURN server' : 'Direct from browser to browser'
+	const way = relayed ? 'through a server' : 'direct'
+	tile.way.textContent = roundTripTime === undefined ? '' : `${way} · ${Math.round(roundTripTime * 1000)} ms`
+	tile.way.title = relayed ? 'Picture and sound go through a TURN server, encrypted' : 'Picture and sound go from browser to browser'
 }
 
 /** @type {Map<string, () => void>} */
@@ -257,7 +264,10 @@ let audio
 function listen(id, tile, theirs) {
 	if (!theirs?.getAudioTracks().length || listening.has(id)) return
 	audio ??= new AudioContext()
-	const source = audio.createMediaStreamSource(theirs)
+	audio.resume().catch(() => {}) // Safari begins with it suspended
+	// Of a track of its own, which can be ended: Chromium keeps a source, and all behind it, as long as its track lives.
+	const heard = theirs.getAudioTracks()[0].clone()
+	const source = audio.createMediaStreamSource(new MediaStream([heard]))
 	const analyser = new AnalyserNode(audio, { fftSize: 512 })
 	source.connect(analyser)
 	const levels = new Uint8Array(analyser.fftSize)
@@ -267,6 +277,7 @@ function listen(id, tile, theirs) {
 	}, 200)
 	listening.set(id, () => {
 		clearInterval(timer)
+		heard.stop()
 		source.disconnect()
 	})
 }

@@ -91,6 +91,8 @@ export class Connection extends Emitter {
 	#steps = Promise.resolve()
 	#described = false
 	#ignoring = false
+	/** Ends with the RTCPeerConnection of now. */
+	#current = new AbortController()
 	/** Whether this RTCPeerConnection was connected once. */
 	#established = false
 	/** @type {(RTCIceCandidateInit | null)[]} */
@@ -332,6 +334,7 @@ export class Connection extends Emitter {
 		clearTimeout(this.#offerTimer)
 		clearTimeout(this.#mendTimer)
 		clearInterval(this.#statsTimer)
+		this.#current.abort()
 		this.#pc.close()
 		this.#messages.close()
 		emit(this, 'close', this)
@@ -390,39 +393,42 @@ export class Connection extends Emitter {
 
 	#open() {
 		const pc = this.#pc = new this.#RTCPeerConnection(this.#configuration)
+		this.#current = new AbortController()
+		// What a former RTCPeerConnection still says is not heard, and whoever keeps one does not keep all that hears it.
+		const current = { signal: this.#current.signal }
 		this.#described = false
 		this.#ignoring = false
 		this.#established = false
 		this.#candidates = []
 		this.#received.clear()
 		this.#counted = { at: 0, sent: 0, received: 0 }
-		pc.addEventListener('negotiationneeded', () => this.#step(() => this.#negotiationNeeded(pc)))
-		pc.addEventListener('icecandidate', ({ candidate }) => this.#candidateFound(pc, candidate))
-		pc.addEventListener('connectionstatechange', () => this.#stateChanged(pc))
+		pc.addEventListener('negotiationneeded', () => this.#step(() => this.#negotiationNeeded(pc)), current)
+		pc.addEventListener('icecandidate', ({ candidate }) => this.#candidateFound(candidate), current)
+		pc.addEventListener('connectionstatechange', () => this.#stateChanged(pc), current)
 		pc.addEventListener('track', ({ track, streams, receiver, transceiver }) => {
 			const told = { track, streams, receiver, transceiver }
 			this.#received.set(track, told)
-			track.addEventListener?.('ended', () => this.#received.delete(track))
+			track.addEventListener?.('ended', () => this.#received.delete(track), current)
 			emit(this, 'track', told)
-		})
-		pc.addEventListener('datachannel', ({ channel }) => emit(this, 'channel', channel))
+		}, current)
+		pc.addEventListener('datachannel', ({ channel }) => emit(this, 'channel', channel), current)
 		pc.addEventListener('signalingstatechange', () => {
-			if (pc.signalingState !== 'stable' || this.#stale(pc)) return
+			if (pc.signalingState !== 'stable') return
 			for (const [track, encoding] of this.#encodings) this.setEncoding(track, encoding)
-		})
+		}, current)
 		/** The library's own channel: so that there is always something to negotiate. */
 		this.ownChannel = pc.createDataChannel('portal', { negotiated: true, id: 0 })
 		this.ownChannel.binaryType = 'arraybuffer'
-		this.ownChannel.addEventListener('open', () => this.rerouted())
+		this.ownChannel.addEventListener('open', () => this.rerouted(), current)
 		this.ownChannel.addEventListener('close', () => {
 			this.rerouted()
 			this.#stateChanged(pc)
 			// SCTP has failed, or the other side thinks that the connection is over: the library never closes it.
-			if (!this.#stale(pc) && pc.connectionState === 'connected') this.renew()
-		})
+			if (pc.connectionState === 'connected') this.renew()
+		}, current)
 		this.ownChannel.addEventListener('message', ({ data }) => {
 			if (data instanceof ArrayBuffer) this.#messages.receive(new Uint8Array(data), 'direct')
-		})
+		}, current)
 		for (const [track, streams] of this.#tracks) pc.addTrack(track, ...streams)
 		clearTimeout(this.#offerTimer)
 		this.#offerTimer = this.polite ? undefined : setTimeout(() => this.#step(() => this.#offer(pc)), this.#patience)
@@ -490,12 +496,9 @@ export class Connection extends Emitter {
 		if (this.polite && generation >= this.#generation) this.#replace(generation + 1)
 	}
 
-	/**
-	 * @param {RTCPeerConnection} pc
-	 * @param {RTCIceCandidateInit | null} candidate
-	 */
-	#candidateFound(pc, candidate) {
-		if (!this.#stale(pc)) this.#signal('candidate', { generation: this.#generation, candidate: candidate ?? null })
+	/** @param {RTCIceCandidateInit | null} candidate */
+	#candidateFound(candidate) {
+		this.#signal('candidate', { generation: this.#generation, candidate: candidate ?? null })
 	}
 
 	/** @param {RTCPeerConnection} pc */
@@ -507,7 +510,6 @@ export class Connection extends Emitter {
 
 	/** @param {RTCPeerConnection} pc */
 	#stateChanged(pc) {
-		if (this.#stale(pc)) return
 		if (pc.connectionState === 'connected') {
 			this.#renewals = 0
 			this.#established = true
@@ -528,6 +530,7 @@ export class Connection extends Emitter {
 
 	/** @param {number} generation */
 	#replace(generation) {
+		this.#current.abort()
 		this.#pc.close()
 		this.#generation = generation
 		this.#open()
@@ -543,7 +546,7 @@ export class Connection extends Emitter {
 		emit(this, 'error', new PortalError('negotiation_failed', `${what}: ${cause.message}`, { id: this.id, cause }))
 	}
 
-	// A former RTCPeerConnection's events and promises may still come.
+	// What was asked of a former RTCPeerConnection may still be answered.
 	/** @param {RTCPeerConnection} pc */
 	#stale(pc) {
 		return this.closed || pc !== this.#pc

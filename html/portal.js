@@ -28,6 +28,9 @@ const GONE = new Set(['member_gone', 'events_gone', 'invalid_ack'])
 const PASSING = new Set(['connection_lost', 'session_not_found', 'handle_not_found', 'plugin_not_found', 'janus_error',
 	'rate_limited', 'superseded', 'server_full'])
 
+/** Members that left of whom the last generation is known, in case they come again. */
+const MAX_FORMER = 1_000
+
 /** How long `close()` waits for the server. */
 const FAREWELL = 2_000
 
@@ -730,7 +733,9 @@ export class Portal extends Emitter {
 		this.#lingering.get(connection.id)?.()
 		this.#lingering.delete(connection.id)
 		this.#connections.delete(connection.id)
+		this.#generations.delete(connection.id)
 		this.#generations.set(connection.id, connection.generation)
+		if (this.#generations.size > MAX_FORMER) this.#generations.delete(/** @type {string} */ (this.#generations.keys().next().value))
 		emit(this, 'close', connection)
 	}
 

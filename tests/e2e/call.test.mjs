@@ -58,7 +58,12 @@ scenario('a screen is shown in the place of the camera, and the camera again aft
 
 scenario('files, devices, the link of the room, how good the connection is', async () => {
 	const [ada, bob] = await call()
-	for (const tab of [ada, bob]) await tab.until('how long a packet takes', async () => /^\d+ ms$/.test(await tab.text('.tile:not(.own) .way')))
+	for (const tab of [ada, bob]) await tab.until('how long a packet takes', async () => /^direct · \d+ ms$/.test(await tab.text('.tile:not(.own) .way')))
+	await ada.until('a frame round who speaks, which is everybody, as their microphones beep', () => ada.page.evaluate(() => {
+		window.speaking ??= new Set()
+		for (const { dataset } of document.querySelectorAll('.tile.speaking')) window.speaking.add(dataset.id)
+		return window.speaking.size === 2
+	}))
 	await ada.page.evaluate(() => {
 		const chosen = new DataTransfer()
 		chosen.items.add(new File(['x'.repeat(300_000)], 'notes <b>.html', { type: 'text/html' }))
