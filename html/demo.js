@@ -268,7 +268,7 @@ function listen(id, tile, theirs) {
 	// Of a track of its own, which can be ended: Chromium keeps a source, and all behind it, as long as its track lives.
 	const heard = theirs.getAudioTracks()[0].clone()
 	const source = audio.createMediaStreamSource(new MediaStream([heard]))
-	const analyser = new AnalyserNode(audio, { fftSize: 512 })
+	const analyser = new AnalyserNode(audio, { fftSize: 8192 }) // nearly all that is heard from one look to the next
 	source.connect(analyser)
 	const levels = new Uint8Array(analyser.fftSize)
 	const timer = setInterval(() => {

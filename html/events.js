@@ -6,13 +6,13 @@
  */
 export class PortalError extends Error {
 	/**
-	 * @param {string} code
-	 * @param {string} message
+	 * @param {string} code stable, for programs
+	 * @param {string} message for people; may change
 	 * @param {object} [more]
 	 * @param {number} [more.errorCode] the server's number
 	 * @param {number} [more.retryAfter] milliseconds after which the same may succeed
 	 * @param {string} [more.id] the member that it is about
-	 * @param {unknown} [more.cause]
+	 * @param {unknown} [more.cause] what was thrown where it began
 	 */
 	constructor(code, message, { errorCode, retryAfter, id, cause } = {}) {
 		super(message)

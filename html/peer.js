@@ -76,6 +76,7 @@ const GIVE_WAY = 5_000
  * An RTCPeerConnection that can't be repaired is replaced by one of the next generation. Only the polite side
  * begins one; what carries a lower generation belongs to a former one and is dropped.
  *
+ * @hideconstructor
  * @extends {Emitter<ConnectionEvents>}
  */
 export class Connection extends Emitter {
@@ -138,7 +139,9 @@ export class Connection extends Emitter {
 		super()
 		/** The other member's id. */
 		this.id = id
+		/** What this side is: a polite one takes its own offer back when two meet, and begins generations. */
 		this.polite = polite
+		/** Whether the member is gone, or one has left. */
 		this.closed = false
 		this.#signal = signal
 		this.#RTCPeerConnection = RTCPeerConnection
@@ -200,7 +203,7 @@ export class Connection extends Emitter {
 		return this.#messages.route
 	}
 
-	/** Whether the server reaches the other member has changed. */
+	/** Whether the server reaches the other member has changed. @internal */
 	rerouted() {
 		this.#messages.rerouted()
 		if (this.closed || this.route === this.#route) return
@@ -208,7 +211,7 @@ export class Connection extends Emitter {
 		emit(this, 'route', this.#route)
 	}
 
-	/** What was on its way through the server may be lost. */
+	/** What was on its way through the server may be lost. @internal */
 	sendAgain() {
 		this.#messages.again()
 	}
@@ -321,7 +324,7 @@ export class Connection extends Emitter {
 		if (stats && !this.closed) emit(this, 'stats', stats)
 	}
 
-	/** @param {RTCIceServer[]} iceServers to be used from the next gathering of candidates on */
+	/** @internal @param {RTCIceServer[]} iceServers to be used from the next gathering of candidates on */
 	setIceServers(iceServers) {
 		this.#configuration = { ...this.#configuration, iceServers }
 		if (!this.closed) this.#pc.setConfiguration({ ...this.#pc.getConfiguration(), iceServers })
@@ -343,6 +346,7 @@ export class Connection extends Emitter {
 	/**
 	 * What the other member's library signalled.
 	 *
+	 * @internal
 	 * @param {string} type
 	 * @param {any} payload
 	 */
@@ -364,7 +368,7 @@ export class Connection extends Emitter {
 		this.#messages.receive(frame, 'server')
 	}
 
-	/** Signals pass again: what failed while they did not is taken up. */
+	/** Signals pass again: what failed while they did not is taken up. @internal */
 	repair() {
 		if (BROKEN.includes(this.#pc.connectionState)) this.#mend(0)
 	}
@@ -416,7 +420,7 @@ export class Connection extends Emitter {
 			if (pc.signalingState !== 'stable') return
 			for (const [track, encoding] of this.#encodings) this.setEncoding(track, encoding)
 		}, current)
-		/** The library's own channel: so that there is always something to negotiate. */
+		/** The library's own channel: so that there is always something to negotiate. @internal */
 		this.ownChannel = pc.createDataChannel('portal', { negotiated: true, id: 0 })
 		this.ownChannel.binaryType = 'arraybuffer'
 		this.ownChannel.addEventListener('open', () => this.rerouted(), current)

@@ -56,6 +56,11 @@ const FAREWELL = 2_000
  * @property {Member[]} members the others
  */
 
+/** @typedef {import('./peer.js').ConnectionEvents} ConnectionEvents */
+/** @typedef {import('./peer.js').Encoding} Encoding */
+/** @typedef {import('./peer.js').Stats} Stats */
+/** @typedef {import('./peer.js').Track} Track */
+
 /** @typedef {'idle' | 'connecting' | 'open' | 'resuming' | 'closed'} State */
 
 /**
@@ -128,7 +133,7 @@ export class Portal extends Emitter {
 	#generations = new Map()
 	/** @type {Map<MediaStreamTrack, MediaStream[]>} */
 	#tracks = new Map()
-	/** @type {Map<MediaStreamTrack, import('./peer.js').Encoding>} */
+	/** @type {Map<MediaStreamTrack, Encoding>} */
 	#encodings = new Map()
 	/** @type {Info | null} the last that was told */
 	#told = null
@@ -419,7 +424,7 @@ export class Portal extends Emitter {
 	 * Hints for how a track is to be sent: to those who are there and to those who come.
 	 *
 	 * @param {MediaStreamTrack} track
-	 * @param {import('./peer.js').Encoding} encoding
+	 * @param {Encoding} encoding
 	 */
 	async setEncoding(track, encoding) {
 		this.#encodings.set(track, encoding)

@@ -1,35 +1,42 @@
 /**
+ * @param {EventTarget} target
+ * @param {string} type
+ * @param {unknown} detail
+ */
+export function emit(target: EventTarget, type: string, detail: unknown): void;
+/**
  * An error with a stable `code` to compare, as the server sends it (`room_not_found`, `wrong_pin`, …)
  * or one of the library's own (`connection_lost`, `negotiation_failed`, …).
  */
-export declare class PortalError extends Error {
+export class PortalError extends Error {
+    /**
+     * @param {string} code stable, for programs
+     * @param {string} message for people; may change
+     * @param {object} [more]
+     * @param {number} [more.errorCode] the server's number
+     * @param {number} [more.retryAfter] milliseconds after which the same may succeed
+     * @param {string} [more.id] the member that it is about
+     * @param {unknown} [more.cause] what was thrown where it began
+     */
+    constructor(code: string, message: string, { errorCode, retryAfter, id, cause }?: {
+        errorCode?: number | undefined;
+        retryAfter?: number | undefined;
+        id?: string | undefined;
+        cause?: unknown;
+    });
     code: string;
     errorCode: number | undefined;
     retryAfter: number | undefined;
     id: string | undefined;
     cause: unknown;
-    /**
-     * @param {string} code
-     * @param {string} message
-     * @param {object} [more]
-     * @param {number} [more.errorCode] the server's number
-     * @param {number} [more.retryAfter] milliseconds after which the same may succeed
-     * @param {string} [more.id] the member that it is about
-     * @param {unknown} [more.cause]
-     */
-    constructor(code: string, message: string, { errorCode, retryAfter, id, cause }?: {
-        errorCode?: number;
-        retryAfter?: number;
-        id?: string;
-        cause?: unknown;
-    });
 }
 /**
  * An EventTarget that can also be listened to with `on()`, which hands over the thing itself.
  *
  * @template {Record<string, any>} Events what each event hands over, by its name
  */
-export declare class Emitter<Events extends Record<string, any>> extends EventTarget {
+export class Emitter<Events extends Record<string, any>> extends EventTarget {
+    constructor();
     /**
      * @template {keyof Events & string} Type
      * @param {Type} type
@@ -52,9 +59,3 @@ export declare class Emitter<Events extends Record<string, any>> extends EventTa
      */
     protected replay<Type extends keyof Events & string>(type: Type, listener: (thing: Events[Type]) => void, options: AddEventListenerOptions | undefined, things: () => any[]): () => void;
 }
-/**
- * @param {EventTarget} target
- * @param {string} type
- * @param {unknown} detail
- */
-export declare function emit(target: EventTarget, type: string, detail: unknown): void;

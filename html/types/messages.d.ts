@@ -1,12 +1,7 @@
-export type Route = {
-    open: () => boolean;
-    /**
-     * resolves with why it was refused, if it was
-     */
-    send: (frame: Uint8Array) => Promise<{
-        retry_after?: number;
-    } | undefined> | void;
-};
+/** @param {Uint8Array} bytes */
+export function toBase64(bytes: Uint8Array): string;
+/** @param {string} text */
+export function fromBase64(text: string): Uint8Array<ArrayBuffer>;
 /**
  * A way to the other member. What is given to one that ends may be lost; what arrives over it arrives in order.
  *
@@ -25,8 +20,7 @@ export type Route = {
  * Each side names its frames' stream by a number of its own choice, and says with every frame from which number on it
  * has not been acknowledged: so whoever begins anew, the other goes on from there.
  */
-export declare class Messages {
-    #private;
+export class Messages {
     /**
      * @param {object} options
      * @param {Route} options.direct
@@ -37,7 +31,7 @@ export declare class Messages {
     constructor({ direct, server, largest, deliver }: {
         direct: Route;
         server: Route;
-        largest?: () => number;
+        largest?: (() => number) | undefined;
         deliver: (type: string | null, value: any) => void;
     });
     /** `direct`, `server`, or null while there is none. */
@@ -49,14 +43,23 @@ export declare class Messages {
      */
     send(value: any, type?: string | null): Promise<void>;
     /** What arrived. @param {Uint8Array} frame @param {'direct' | 'server'} from */
-    receive(frame: Uint8Array, from: 'direct' | 'server'): void | false;
+    receive(frame: Uint8Array, from: "direct" | "server"): false | void;
     /** A route has opened or ended. */
     rerouted(): void;
     /** What was given to the server may be lost: a membership began anew. */
     again(): void;
     close(): void;
+    #private;
 }
-/** @param {Uint8Array} bytes */
-export declare function toBase64(bytes: Uint8Array): string;
-/** @param {string} text */
-export declare function fromBase64(text: string): Uint8Array<ArrayBuffer>;
+/**
+ * A way to the other member. What is given to one that ends may be lost; what arrives over it arrives in order.
+ */
+export type Route = {
+    open: () => boolean;
+    /**
+     * resolves with why it was refused, if it was
+     */
+    send: (frame: Uint8Array) => Promise<{
+        retry_after?: number;
+    } | undefined> | void;
+};

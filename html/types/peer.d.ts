@@ -1,79 +1,3 @@
-import { Emitter, PortalError } from './events.js';
-export type Encoding = {
-    /**
-     * bits a second
-     */
-    maxBitrate?: number;
-    maxFramerate?: number;
-    scaleResolutionDownBy?: number;
-    active?: boolean;
-    degradationPreference?: RTCDegradationPreference;
-};
-export type Stats = {
-    /**
-     * seconds
-     */
-    roundTripTime?: number;
-    /**
-     * whether it goes through a TURN server
-     */
-    relayed?: boolean;
-    /**
-     * type of the candidate of this side: `host`, `srflx`, `prflx`, `relay`
-     */
-    local?: string;
-    /**
-     * the same of the other side
-     */
-    remote?: string;
-    /**
-     * bits a second, since the stats before
-     */
-    bitrateOut?: number;
-    bitrateIn?: number;
-    /**
-     * of packets of media that came in, from 0 to 1
-     */
-    loss: number;
-};
-export type Track = {
-    track: MediaStreamTrack;
-    /**
-     * that it belongs to
-     */
-    streams: readonly MediaStream[];
-    receiver: RTCRtpReceiver;
-    transceiver: RTCRtpTransceiver;
-};
-export type ConnectionEvents = {
-    track: Track;
-    state: RTCPeerConnectionState;
-    /**
-     * what the other member sent
-     */
-    message: {
-        type: string | null;
-        payload: any;
-    };
-    /**
-     * how messages go now; null: they wait
-     */
-    route: 'direct' | 'server' | null;
-    /**
-     * one that the other member opened
-     */
-    channel: RTCDataChannel;
-    /**
-     * if `statsInterval` is set
-     */
-    stats: Stats;
-    /**
-     * `pc` is another one
-     */
-    renewed: Connection;
-    close: Connection;
-    error: PortalError;
-};
 /**
  * Hints for sending a track, as in RTCRtpEncodingParameters.
  *
@@ -128,16 +52,10 @@ export type ConnectionEvents = {
  * An RTCPeerConnection that can't be repaired is replaced by one of the next generation. Only the polite side
  * begins one; what carries a lower generation belongs to a former one and is dropped.
  *
+ * @hideconstructor
  * @extends {Emitter<ConnectionEvents>}
  */
-export declare class Connection extends Emitter<ConnectionEvents> {
-    #private;
-    /** The other member's id. */
-    id: string;
-    polite: boolean;
-    closed: boolean;
-    /** The library's own channel: so that there is always something to negotiate. */
-    ownChannel: RTCDataChannel | undefined;
+export class Connection extends Emitter<ConnectionEvents> {
     /**
      * @param {object} options
      * @param {Iterable<[MediaStreamTrack, Encoding]>} [options.encodings]
@@ -155,30 +73,26 @@ export declare class Connection extends Emitter<ConnectionEvents> {
      * @param {number} [options.patience] milliseconds that the impolite side waits for the first offer
      */
     constructor({ id, polite, signal, RTCPeerConnection, configuration, tracks, mayRestart, reachable, largest, generation, patience, encodings, statsInterval }: {
-        encodings?: Iterable<[MediaStreamTrack, Encoding]>;
-        statsInterval?: number;
+        encodings?: Iterable<[MediaStreamTrack, Encoding]> | undefined;
+        statsInterval?: number | undefined;
         id: string;
         polite: boolean;
         signal: (type: string, payload: any) => Promise<any> | void;
-        largest?: () => number;
-        reachable?: () => boolean;
+        largest?: (() => number) | undefined;
+        reachable?: (() => boolean) | undefined;
         RTCPeerConnection: typeof globalThis.RTCPeerConnection;
-        configuration?: RTCConfiguration;
-        tracks?: Iterable<[MediaStreamTrack, MediaStream[]]>;
-        mayRestart?: () => boolean;
-        generation?: number;
-        patience?: number;
+        configuration?: RTCConfiguration | undefined;
+        tracks?: Iterable<[MediaStreamTrack, MediaStream[]]> | undefined;
+        mayRestart?: (() => boolean) | undefined;
+        generation?: number | undefined;
+        patience?: number | undefined;
     });
-    /**
-     * Whoever listens to `track` late is told of those that are there.
-     *
-     * @template {keyof ConnectionEvents} Type
-     * @param {Type} type
-     * @param {(thing: ConnectionEvents[Type]) => void} listener
-     * @param {AddEventListenerOptions} [options]
-     * @returns {() => void} stops listening
-     */
-    on<Type extends keyof ConnectionEvents>(type: Type, listener: (thing: ConnectionEvents[Type]) => void, options?: AddEventListenerOptions): () => void;
+    /** The other member's id. */
+    id: string;
+    /** What this side is: a polite one takes its own offer back when two meet, and begins generations. */
+    polite: boolean;
+    /** Whether the member is gone, or one has left. */
+    closed: boolean;
     /**
      * A data channel of one's own, on the RTCPeerConnection of now: it ends with that one.
      *
@@ -197,9 +111,9 @@ export declare class Connection extends Emitter<ConnectionEvents> {
     send(payload: any, type?: string | null): Promise<void>;
     /** How messages go now: `direct`, `server`, or null while they wait. */
     get route(): "direct" | "server" | null;
-    /** Whether the server reaches the other member has changed. */
+    /** Whether the server reaches the other member has changed. @internal */
     rerouted(): void;
-    /** What was on its way through the server may be lost. */
+    /** What was on its way through the server may be lost. @internal */
     sendAgain(): void;
     /** What carries a lower one belongs to a former RTCPeerConnection. */
     get generation(): number;
@@ -233,19 +147,109 @@ export declare class Connection extends Emitter<ConnectionEvents> {
      * @returns {Promise<Stats>} what there is to know of the RTCPeerConnection of now
      */
     stats(): Promise<Stats>;
-    /** @param {RTCIceServer[]} iceServers to be used from the next gathering of candidates on */
+    /** @internal @param {RTCIceServer[]} iceServers to be used from the next gathering of candidates on */
     setIceServers(iceServers: RTCIceServer[]): void;
     /** Ends the direct connection. The other side is not told; that is what leaving the room is for. */
     close(): void;
     /**
      * What the other member's library signalled.
      *
+     * @internal
      * @param {string} type
      * @param {any} payload
      */
     take(type: string, payload: any): void;
-    /** Signals pass again: what failed while they did not is taken up. */
+    /** Signals pass again: what failed while they did not is taken up. @internal */
     repair(): void;
     /** Something of the negotiation was lost: begins it anew, with the next generation. */
     renew(): void;
+    /** The library's own channel: so that there is always something to negotiate. @internal */
+    ownChannel: RTCDataChannel | undefined;
+    #private;
 }
+/**
+ * Hints for sending a track, as in RTCRtpEncodingParameters.
+ */
+export type Encoding = {
+    /**
+     * bits a second
+     */
+    maxBitrate?: number | undefined;
+    maxFramerate?: number | undefined;
+    scaleResolutionDownBy?: number | undefined;
+    active?: boolean | undefined;
+    degradationPreference?: RTCDegradationPreference | undefined;
+};
+export type Stats = {
+    /**
+     * seconds
+     */
+    roundTripTime?: number | undefined;
+    /**
+     * whether it goes through a TURN server
+     */
+    relayed?: boolean | undefined;
+    /**
+     * type of the candidate of this side: `host`, `srflx`, `prflx`, `relay`
+     */
+    local?: string | undefined;
+    /**
+     * the same of the other side
+     */
+    remote?: string | undefined;
+    /**
+     * bits a second, since the stats before
+     */
+    bitrateOut?: number | undefined;
+    bitrateIn?: number | undefined;
+    /**
+     * of packets of media that came in, from 0 to 1
+     */
+    loss: number;
+};
+/**
+ * A track that the other member sends.
+ */
+export type Track = {
+    track: MediaStreamTrack;
+    /**
+     * that it belongs to
+     */
+    streams: readonly MediaStream[];
+    receiver: RTCRtpReceiver;
+    transceiver: RTCRtpTransceiver;
+};
+/**
+ * What `connection.on()` tells of.
+ */
+export type ConnectionEvents = {
+    track: Track;
+    state: RTCPeerConnectionState;
+    /**
+     * what the other member sent
+     */
+    message: {
+        type: string | null;
+        payload: any;
+    };
+    /**
+     * how messages go now; null: they wait
+     */
+    route: "direct" | "server" | null;
+    /**
+     * one that the other member opened
+     */
+    channel: RTCDataChannel;
+    /**
+     * if `statsInterval` is set
+     */
+    stats: Stats;
+    /**
+     * `pc` is another one
+     */
+    renewed: Connection;
+    close: Connection;
+    error: PortalError;
+};
+import { Emitter } from './events.js';
+import { PortalError } from './events.js';

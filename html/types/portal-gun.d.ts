@@ -1,8 +1,13 @@
-export type PortalError = import('./events.js').PortalError;
-export type Connection = import('./peer.js').Connection;
+/** @param {number} milliseconds */
+export function pause(milliseconds: number): Promise<any>;
+/**
+ * @param {number} milliseconds
+ * @param {() => void} work
+ * @returns {() => void} calls `work` when it was not called for so long
+ */
+export function debounce(milliseconds: number, work: () => void): () => void;
 /** Hands the arguments themselves to its listeners, unlike an EventTarget. */
-export declare class EventEmitter {
-    #private;
+export class EventEmitter {
     /**
      * @param {string} name
      * @param {(...args: any[]) => void} listener
@@ -18,46 +23,39 @@ export declare class EventEmitter {
      * @param {...any} args
      */
     emit(name: string, ...args: any[]): void;
+    #private;
 }
 /** There is no such room on the server. */
-export declare class RoomNotFoundError extends Error {
-    room: string;
+export class RoomNotFoundError extends Error {
     /** @param {string} room */
     constructor(room: string);
+    room: string;
 }
 /** A STUN or TURN server that could not be used; told as `debug`, since others usually can. */
-export declare class IceCandidateError extends Error {
+export class IceCandidateError extends Error {
     /** @param {RTCPeerConnectionIceErrorEvent} event */
     constructor({ address, errorCode, errorText, port, url }: RTCPeerConnectionIceErrorEvent);
 }
 /** The connection with one other member. Events: `track` (RTCTrackEvent), `error` (Error), `debug` (string, …). */
-export declare class Portal extends EventEmitter {
-    #private;
+export class Portal extends EventEmitter {
+    /** @param {import('./peer.js').Connection} connection */
+    constructor(connection: import("./peer.js").Connection);
     target: {
         id: string;
         polite: boolean;
     };
     /** The RTCPeerConnection; after a renewal there is another Portal with another one. */
     peer: RTCPeerConnection;
-    /** @param {import('./peer.js').Connection} connection */
-    constructor(connection: import('./peer.js').Connection);
     /** @param {MediaStream} stream */
     addMediaStream(stream: MediaStream): void;
     close(): void;
+    #private;
 }
 /**
  * A room, entered as soon as this is made. Events: `connection` (Portal), `disconnection` (Portal), `info`
  * ({id, members: [{id, polite}]}), `error` (Error), `debug` (string, …).
  */
-export declare class PortalGun extends EventEmitter {
-    #private;
-    options: {
-        room: string;
-        url: string | URL;
-        rtc?: RTCConfiguration;
-    };
-    /** @type {Map<string, Portal>} */
-    connections: Map<string, Portal>;
+export class PortalGun extends EventEmitter {
     /**
      * @param {object} options
      * @param {string} options.room
@@ -67,20 +65,21 @@ export declare class PortalGun extends EventEmitter {
     constructor(options: {
         room: string;
         url: string | URL;
-        rtc?: RTCConfiguration;
+        rtc?: RTCConfiguration | undefined;
     });
+    /** @type {Map<string, Portal>} */
+    connections: Map<string, Portal>;
+    options: {
+        room: string;
+        url: string | URL;
+        rtc?: RTCConfiguration | undefined;
+    };
     /** Leaves the room, and lets go of everything. */
     close(): Promise<void>;
+    #private;
 }
 /** There is none to make here: the signalling is Janus's. */
-export declare class SignalingChannel {
-    constructor();
+export class SignalingChannel {
 }
-/** @param {number} milliseconds */
-export declare function pause(milliseconds: number): Promise<any>;
-/**
- * @param {number} milliseconds
- * @param {() => void} work
- * @returns {() => void} calls `work` when it was not called for so long
- */
-export declare function debounce(milliseconds: number, work: () => void): () => void;
+export type PortalError = import("./events.js").PortalError;
+export type Connection = import("./peer.js").Connection;

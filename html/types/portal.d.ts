@@ -1,92 +1,4 @@
-import { Emitter, PortalError } from './events.js';
-import { Connection } from './peer.js';
-export { Connection, PortalError };
-export { PortalGun } from './portal-gun.js';
-export type Member = {
-    id: string;
-    /**
-     * the name to show
-     */
-    display?: string;
-    metadata?: object;
-    /**
-     * what this side is towards that member
-     */
-    polite: boolean;
-    /**
-     * its connection to the server is lost; it may come back
-     */
-    away?: boolean;
-};
-export type Info = {
-    room: string;
-    /**
-     * one's own
-     */
-    id: string;
-    /**
-     * counts the room's changes
-     */
-    version: number;
-    /**
-     * of the room
-     */
-    description?: string;
-    /**
-     * of the room
-     */
-    metadata?: object;
-    /**
-     * known after the room was edited; so are the next two
-     */
-    locked?: boolean;
-    pin_required?: boolean;
-    max_members?: number;
-    /**
-     * the others
-     */
-    members: Member[];
-};
-export type State = 'idle' | 'connecting' | 'open' | 'resuming' | 'closed';
-export type Message = {
-    /**
-     * the member's id
-     */
-    from: string;
-    type: string | null;
-    /**
-     * text, JSON or an ArrayBuffer, as it was sent
-     */
-    payload: any;
-};
-export type PortalEvents = {
-    /**
-     * a member to be connected with
-     */
-    connection: Connection;
-    /**
-     * it ended
-     */
-    close: Connection;
-    /**
-     * the roster, whenever it changes
-     */
-    info: Info;
-    /**
-     * of `send()`
-     */
-    message: Message;
-    /**
-     * of `signal()`
-     */
-    signal: Message;
-    error: PortalError;
-    state: State;
-    /**
-     * the membership had ended while the connection was lost, so this is a new one, under the same id
-     */
-    rejoined: Info;
-};
+export { PortalGun } from "./portal-gun.js";
 /**
  * @typedef {object} Member
  * @property {string} id
@@ -107,6 +19,10 @@ export type PortalEvents = {
  * @property {number} [max_members]
  * @property {Member[]} members the others
  */
+/** @typedef {import('./peer.js').ConnectionEvents} ConnectionEvents */
+/** @typedef {import('./peer.js').Encoding} Encoding */
+/** @typedef {import('./peer.js').Stats} Stats */
+/** @typedef {import('./peer.js').Track} Track */
 /** @typedef {'idle' | 'connecting' | 'open' | 'resuming' | 'closed'} State */
 /**
  * What another member sent.
@@ -137,42 +53,7 @@ export type PortalEvents = {
  *
  * @extends {Emitter<PortalEvents>}
  */
-export declare class Portal extends Emitter<PortalEvents> {
-    #private;
-    /**
-     * @param {object} options
-     * @param {string} options.room
-     * @param {string} [options.url] of Janus's WebSocket transport; by default `/janus` where the page comes from
-     * @param {string} [options.display] the name that the others see
-     * @param {object} [options.metadata] anything else that they should know
-     * @param {string} [options.pin] of the room
-     * @param {string} [options.token] one of those that the room allows
-     * @param {RTCIceServer[]} [options.iceServers] instead of those that the server gives
-     * @param {number} [options.statsInterval] milliseconds between two `stats` of a connection; none without it
-     * @param {RTCConfiguration} [options.rtc] anything else for each RTCPeerConnection
-     * @param {{token?: string, apisecret?: string}} [options.janus] what Janus itself asks for in every request
-     * @param {typeof WebSocket} [options.WebSocket]
-     * @param {typeof RTCPeerConnection} [options.RTCPeerConnection]
-     * @param {EventTarget} [options.page] where `pagehide`, `pageshow` and `online` happen; by default the window, if any
-     */
-    constructor(options: {
-        room: string;
-        url?: string;
-        display?: string;
-        metadata?: object;
-        pin?: string;
-        token?: string;
-        iceServers?: RTCIceServer[];
-        statsInterval?: number;
-        rtc?: RTCConfiguration;
-        janus?: {
-            token?: string;
-            apisecret?: string;
-        };
-        WebSocket?: typeof WebSocket;
-        RTCPeerConnection?: typeof RTCPeerConnection;
-        page?: EventTarget;
-    });
+export class Portal extends Emitter<PortalEvents> {
     /**
      * The rooms that may be seen by anybody; with an `admin_key` all of them.
      *
@@ -221,15 +102,50 @@ export declare class Portal extends Emitter<PortalEvents> {
         WebSocket?: typeof WebSocket;
     }): Promise<any>;
     /**
-     * Whoever listens late is told, too: to `connection`, of those that are there; to `info`, of the roster.
-     *
-     * @template {keyof PortalEvents} Type
-     * @param {Type} type
-     * @param {(thing: PortalEvents[Type]) => void} listener
-     * @param {AddEventListenerOptions} [options]
-     * @returns {() => void} stops listening
+     * @param {object} options
+     * @param {string} options.room
+     * @param {string} [options.url] of Janus's WebSocket transport; by default `/janus` where the page comes from
+     * @param {string} [options.display] the name that the others see
+     * @param {object} [options.metadata] anything else that they should know
+     * @param {string} [options.pin] of the room
+     * @param {string} [options.token] one of those that the room allows
+     * @param {RTCIceServer[]} [options.iceServers] instead of those that the server gives
+     * @param {number} [options.statsInterval] milliseconds between two `stats` of a connection; none without it
+     * @param {RTCConfiguration} [options.rtc] anything else for each RTCPeerConnection
+     * @param {{token?: string, apisecret?: string}} [options.janus] what Janus itself asks for in every request
+     * @param {typeof WebSocket} [options.WebSocket]
+     * @param {typeof RTCPeerConnection} [options.RTCPeerConnection]
+     * @param {EventTarget} [options.page] where `pagehide`, `pageshow` and `online` happen; by default the window, if any
      */
-    on<Type extends keyof PortalEvents>(type: Type, listener: (thing: PortalEvents[Type]) => void, options?: AddEventListenerOptions): () => void;
+    constructor(options: {
+        room: string;
+        url?: string | undefined;
+        display?: string | undefined;
+        metadata?: object | undefined;
+        pin?: string | undefined;
+        token?: string | undefined;
+        iceServers?: RTCIceServer[] | undefined;
+        statsInterval?: number | undefined;
+        rtc?: RTCConfiguration | undefined;
+        janus?: {
+            token?: string;
+            apisecret?: string;
+        } | undefined;
+        WebSocket?: {
+            new (url: string | URL, protocols?: string | string[]): WebSocket;
+            prototype: WebSocket;
+            readonly CONNECTING: 0;
+            readonly OPEN: 1;
+            readonly CLOSING: 2;
+            readonly CLOSED: 3;
+        } | undefined;
+        RTCPeerConnection?: {
+            new (configuration?: RTCConfiguration): RTCPeerConnection;
+            prototype: RTCPeerConnection;
+            generateCertificate(keygenAlgorithm: AlgorithmIdentifier): Promise<RTCCertificate>;
+        } | undefined;
+        page?: EventTarget | undefined;
+    });
     /**
      * Messages as they come, from the first call of `next()` on: `for await (const { from, payload } of portal.messages('chat'))`.
      * Ends with the portal, and with the signal.
@@ -256,7 +172,7 @@ export declare class Portal extends Emitter<PortalEvents> {
      * @returns {Promise<Info>}
      */
     join({ signal }?: {
-        signal?: AbortSignal;
+        signal?: AbortSignal | undefined;
     }): Promise<Info>;
     /**
      * Sends a message to other members: to each in order and once, over the direct connection or, while there is none,
@@ -335,13 +251,113 @@ export declare class Portal extends Emitter<PortalEvents> {
      * Hints for how a track is to be sent: to those who are there and to those who come.
      *
      * @param {MediaStreamTrack} track
-     * @param {import('./peer.js').Encoding} encoding
+     * @param {Encoding} encoding
      */
-    setEncoding(track: MediaStreamTrack, encoding: import('./peer.js').Encoding): Promise<void>;
+    setEncoding(track: MediaStreamTrack, encoding: Encoding): Promise<void>;
     /** @param {MediaStream} stream */
     addStream(stream: MediaStream): void;
     /** @param {MediaStream} stream */
     removeStream(stream: MediaStream): void;
     /** Leaves the room and ends all connections. It can be joined again. */
     close(): Promise<void>;
+    #private;
 }
+export type Member = {
+    id: string;
+    /**
+     * the name to show
+     */
+    display?: string | undefined;
+    metadata?: object | undefined;
+    /**
+     * what this side is towards that member
+     */
+    polite: boolean;
+    /**
+     * its connection to the server is lost; it may come back
+     */
+    away?: boolean | undefined;
+};
+export type Info = {
+    room: string;
+    /**
+     * one's own
+     */
+    id: string;
+    /**
+     * counts the room's changes
+     */
+    version: number;
+    /**
+     * of the room
+     */
+    description?: string | undefined;
+    /**
+     * of the room
+     */
+    metadata?: object | undefined;
+    /**
+     * known after the room was edited; so are the next two
+     */
+    locked?: boolean | undefined;
+    pin_required?: boolean | undefined;
+    max_members?: number | undefined;
+    /**
+     * the others
+     */
+    members: Member[];
+};
+export type ConnectionEvents = import("./peer.js").ConnectionEvents;
+export type Encoding = import("./peer.js").Encoding;
+export type Stats = import("./peer.js").Stats;
+export type Track = import("./peer.js").Track;
+export type State = "idle" | "connecting" | "open" | "resuming" | "closed";
+/**
+ * What another member sent.
+ */
+export type Message = {
+    /**
+     * the member's id
+     */
+    from: string;
+    type: string | null;
+    /**
+     * text, JSON or an ArrayBuffer, as it was sent
+     */
+    payload: any;
+};
+/**
+ * What `portal.on()` tells of.
+ */
+export type PortalEvents = {
+    /**
+     * a member to be connected with
+     */
+    connection: Connection;
+    /**
+     * it ended
+     */
+    close: Connection;
+    /**
+     * the roster, whenever it changes
+     */
+    info: Info;
+    /**
+     * of `send()`
+     */
+    message: Message;
+    /**
+     * of `signal()`
+     */
+    signal: Message;
+    error: PortalError;
+    state: State;
+    /**
+     * the membership had ended while the connection was lost, so this is a new one, under the same id
+     */
+    rejoined: Info;
+};
+import { Connection } from './peer.js';
+import { PortalError } from './events.js';
+import { Emitter } from './events.js';
+export { Connection, PortalError };

@@ -1,10 +1,14 @@
-import { PortalError } from './events.js';
+/**
+ * @template T
+ * @param {number} milliseconds
+ * @param {Promise<T>} promise
+ * @returns {Promise<T | undefined>} undefined when the time was up first
+ */
+export function within<T>(milliseconds: number, promise: Promise<T>): Promise<T | undefined>;
 /**
  * A session with Janus over one WebSocket. It lives as long as its socket: once lost, make a new one.
  */
-export declare class Session {
-    #private;
-    onlost: (error: PortalError) => void;
+export class Session {
     /**
      * @param {object} options
      * @param {string} options.url
@@ -15,11 +19,19 @@ export declare class Session {
      */
     constructor({ url, WebSocket, envelope, keepalive, onlost }: {
         url: string;
-        WebSocket?: typeof globalThis.WebSocket;
-        envelope?: object;
-        keepalive?: number;
-        onlost?: (error: PortalError) => void;
+        WebSocket?: {
+            new (url: string | URL, protocols?: string | string[]): WebSocket;
+            prototype: WebSocket;
+            readonly CONNECTING: 0;
+            readonly OPEN: 1;
+            readonly CLOSING: 2;
+            readonly CLOSED: 3;
+        } | undefined;
+        envelope?: object | undefined;
+        keepalive?: number | undefined;
+        onlost?: ((error: PortalError) => void) | undefined;
     });
+    onlost: (error: PortalError) => void;
     /** Connects and creates the session. */
     open(): Promise<void>;
     /**
@@ -32,23 +44,18 @@ export declare class Session {
     close(): Promise<void>;
     /** Forgets the session at once, without a word to Janus: its connection is of no use any more. */
     abandon(): void;
+    #private;
 }
+import { PortalError } from './events.js';
 /** A Janus handle: one attach to one plugin. */
 declare class Peer {
-    /** Resolves with the plugin's answer, rejects with its error. */
-    request: (body: object) => Promise<any>;
-    onpush: (data: any, size: number) => void;
     /**
      * @param {(body: object) => Promise<any>} request
      * @param {(data: any, size: number) => void} onpush
      */
     constructor(request: (body: object) => Promise<any>, onpush: (data: any, size: number) => void);
+    /** Resolves with the plugin's answer, rejects with its error. */
+    request: (body: object) => Promise<any>;
+    onpush: (data: any, size: number) => void;
 }
-/**
- * @template T
- * @param {number} milliseconds
- * @param {Promise<T>} promise
- * @returns {Promise<T | undefined>} undefined when the time was up first
- */
-export declare function within<T>(milliseconds: number, promise: Promise<T>): Promise<T | undefined>;
 export {};

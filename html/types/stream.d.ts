@@ -1,10 +1,3 @@
-import { PortalError } from './events.js';
-export type Request = {
-    body: object;
-    weight: number;
-    resolve: Function;
-    reject: Function;
-};
 /** @typedef {{body: object, weight: number, resolve: Function, reject: Function}} Request */
 /**
  * One member's two streams, the browser's half of the plugin's stream.c: its numbered requests (Janus runs
@@ -14,8 +7,7 @@ export type Request = {
  * They outlive the peer: while there is none, requests wait, and when the member comes back what has no answer
  * is sent again under the same numbers. The server does what it had not done, and repeats its answer otherwise.
  */
-export declare class Stream {
-    #private;
+export class Stream {
     /**
      * The membership has begun.
      *
@@ -86,4 +78,12 @@ export declare class Stream {
     }[];
     /** Driven by events and not by a timer, as the timers of a hidden tab hardly run. */
     acknowledge(): void;
+    #private;
 }
+export type Request = {
+    body: object;
+    weight: number;
+    resolve: Function;
+    reject: Function;
+};
+import { PortalError } from './events.js';

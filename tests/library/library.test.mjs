@@ -42,11 +42,22 @@ describe('The library as a package', () => {
 		}
 	})
 
+	test('its API reference is the one that is made from its JSDoc, and nothing that it names is missing', async () => {
+		const { code, out } = await outcome(tool('typedoc'), ['--options', here('typedoc.json'), '--out', join(folder, 'api')])
+		assert.equal(code, 0, out)
+		const made = (await readdir(join(folder, 'api'))).sort()
+		assert.deepEqual((await readdir(join(HTML, 'api'))).sort(), made)
+		for (const file of made) {
+			const [fresh, kept] = await Promise.all([join(folder, 'api', file), join(HTML, 'api', file)].map(path => readFile(path, 'utf8')))
+			assert.equal(kept, fresh, `html/api/${file} is old: run tests/node_modules/.bin/typedoc --options tests/library/typedoc.json`)
+		}
+	})
+
 	/** Compiles a file as a project does that has the package installed. */
 	async function compile(name) {
 		await writeFile(join(project, 'usage.ts'), await readFile(here(name)))
 		return outcome(tool('tsc'), ['--noEmit', '--strict', '--target', 'ES2022', '--module', 'ES2022', '--moduleResolution', 'bundler',
-			'--lib', 'ES2023,DOM,DOM.Iterable,ESNext.Disposable', '--types', '', 'usage.ts'], { cwd: project })
+			'--lib', 'ES2023,DOM,DOM.Iterable,ESNext.Disposable', 'usage.ts'], { cwd: project })
 	}
 
 	test('a program with types compiles, and one with mistakes does not, at each of them', async () => {
@@ -65,7 +76,7 @@ describe('The library as a package', () => {
 		const { stdout } = await run(process.execPath, ['--input-type=module', '-e', program], { cwd: project })
 		assert.equal(stdout.trim(), 'idle function function')
 		const files = (await readdir(join(project, 'node_modules/janus-portal'))).sort()
-		assert.deepEqual(files, ['LICENSE', 'README.md', 'events.js', 'messages.js', 'package.json', 'peer.js', 'portal-gun.js', 'portal.js',
+		assert.deepEqual(files, ['LICENSE', 'README.md', 'api', 'events.js', 'messages.js', 'package.json', 'peer.js', 'portal-gun.js', 'portal.js',
 			'signal.js', 'stream.js', 'types'])
 	})
 
