@@ -59,7 +59,7 @@ export class Member {
 
 	/**
 	 * @param {object} options
-	 * @param {'websockets' | 'http'} options.transport
+	 * @param {'websockets' | 'http' | 'pfunix' | 'rabbitmq' | 'mqtt'} options.transport
 	 * @param {string} options.url
 	 * @param {string} options.room
 	 * @param {() => number} options.random
@@ -159,7 +159,7 @@ export class Member {
 		if (peer.mending) return
 		this.note(`peer ${peer.number} is broken: ${why}`)
 		peer.mending = true
-		const other = this.transport === 'websockets' || !peer.wire || ++this.#failures >= TRIES || this.random() < 0.2
+		const other = this.transport !== 'http' || !peer.wire || ++this.#failures >= TRIES || this.random() < 0.2
 		if (other) this.#connect(this.random() * 50)
 		else setTimeout(() => {
 			peer.mending = false
