@@ -12,6 +12,7 @@ typedef struct portal_registry {
 	char *admin_key;       /*!< NULL if none */
 	portal_ice_config ice;
 	GTree *rooms;          /*!< name → portal_room, which it owns; sorted, so that lists can be paged */
+	GHashTable *static_names; /*!< a set of the names that are in the jcfg, which only its administrator changes */
 	json_t *saved;         /*!< name → properties, of the rooms that outlive the server, those too that are not there now */
 	guint64 generation;    /*!< counts the changes of that */
 	bool unsaved;          /*!< the last call changed it */
@@ -30,6 +31,9 @@ void portal_registry_clear(portal_registry *registry);
 
 /*! \brief The room of this name, NULL if there is none. Borrowed. */
 portal_room *portal_registry_find(const portal_registry *registry, const char *name);
+
+/*! \brief Whether the room of this name, be it there or not, is there again after a restart as the jcfg has it. */
+bool portal_registry_is_static(const portal_registry *registry, const char *name);
 
 /*! \brief A new room. \param name that no other has \param given borrowed \param options taken over, made of them */
 portal_room *portal_registry_add_room(portal_registry *registry, const char *name, json_t *given, portal_room_options *options);

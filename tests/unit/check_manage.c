@@ -407,6 +407,18 @@ START_TEST(what_the_jcfg_says_is_changed_for_good_by_its_administrator_only) {
 }
 END_TEST
 
+/* Found by fuzzing (state): it was said to be permanent, and after a restart the room of the jcfg was there in its place. */
+START_TEST(a_room_of_the_jcfg_that_was_destroyed_for_now_cannot_be_made_anew_for_good) {
+	json_decref(ask_master("{'request':'destroy','room':'home'}"));
+	ck_refused(fake, new_peer(), "{'request':'create','room':'home','admin_key':'master','permanent':true}", "room_is_static",
+		"permanent");
+	ck_json(ask_master("{'request':'create','room':'home'}"), "{'portal':'success','room':'home','permanent':false}");
+	ck_refused(fake, new_peer(), "{'request':'edit','room':'home','admin_key':'master','new_pin':'1','permanent':true}",
+		"room_is_static", "permanent");
+	ck_assert_ptr_null(snapshot());
+}
+END_TEST
+
 START_TEST(a_state_that_is_not_understood_is_refused_whole) {
 	const char *wrong[][2] = {
 		{ "{}", "no state" }, { "[]", "no state" }, { "{'portal_state':2,'rooms':{}}", "no state" },
