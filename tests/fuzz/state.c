@@ -21,6 +21,7 @@ static fuzz_host host;
 static portal_core *core;
 static char *path;
 static json_t *kept[G_N_ELEMENTS(names)]; /* what a permanent room is like after a restart; NULL if it is not permanent */
+static bool made_here; /* all that is in the file, so that it is known to be sealed */
 static json_t *first[G_N_ELEMENTS(names)]; /* what the rooms of the configuration are like after a restart */
 
 static portal_core *new_core(void) {
@@ -83,6 +84,20 @@ static json_t *likeness(portal_core *of, const char *room) {
 	return seen;
 }
 
+/* Whoever reads the file learns no secret. */
+static void check_sealed(const json_t *state) {
+	const char *name;
+	json_t *given, *token;
+	size_t i;
+	json_object_foreach(json_object_get(state, "rooms"), name, given) {
+		const char *pin = json_string_value(json_object_get(given, "pin")), *secret = json_string_value(json_object_get(given, "secret"));
+		promise(pin == NULL || g_str_has_prefix(pin, "sha256:"), "the pin of %s is in the file", name);
+		promise(secret == NULL || g_str_has_prefix(secret, "sha256:"), "the secret of %s is in the file", name);
+		json_array_foreach(json_object_get(given, "allowed"), i, token)
+			promise(g_str_has_prefix(json_string_value(token), "sha256:"), "a token of %s is in the file", name);
+	}
+}
+
 /* What the plugin does after each call. */
 static bool save(portal_core *of, const char *to) {
 	portal_snapshot snapshot;
@@ -90,6 +105,8 @@ static bool save(portal_core *of, const char *to) {
 		return false;
 	g_autofree char *error = NULL;
 	json_t *again = NULL;
+	if(made_here)
+		check_sealed(snapshot.state);
 	promise(portal_state_write(to, snapshot.state, &error), "%s", error);
 	promise(portal_state_read(to, &again, &error) && json_equal(again, snapshot.state), "it is read back as something else: %s", error);
 	promise(!portal_snapshot_take(of, &snapshot), "the same change is saved twice");
@@ -297,8 +314,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	fuzz_host_init(&host);
 	if(size > 0 && data[0] == 1) {
 		fuzz_byte(&input);
+		made_here = true;
 		live(&input);
 	} else {
+		made_here = false;
 		read_file(data, size);
 	}
 	fuzz_host_clear(&host);

@@ -169,9 +169,9 @@ static size_t soft_backlog(const truth *truth, const truth_room *room) {
 	return (size_t)limit(truth, room, "max_backlog") / 4 * 3;
 }
 
-/* From now on it has to acknowledge something in time. */
-static void mark_full(const truth *truth, truth_member *member) {
-	if(member->peer != NULL && member->full_until == 0 && member->backlog > soft_backlog(truth, member->room))
+/* If it is full, or would be with so much more, it has to acknowledge something in time from now on. */
+static void mark_full(const truth *truth, truth_member *member, size_t more) {
+	if(member->peer != NULL && member->full_until == 0 && member->backlog + more > soft_backlog(truth, member->room))
 		member->full_until = truth->host.now + limit(truth, member->room, "ack_timeout") * G_USEC_PER_SEC;
 }
 
@@ -181,7 +181,7 @@ static void will_be_told(truth *truth, truth_member *member, json_t *event) {
 	member->backlog += entry.weight;
 	member->added += entry.weight;
 	truth->backlogs += entry.weight;
-	mark_full(truth, member);
+	mark_full(truth, member, 0);
 }
 
 /* The event is stolen. */
@@ -196,7 +196,7 @@ static void others_will_be_told(truth *truth, truth_room *room, const truth_memb
 
 /* Its peer is told nothing of what was queued for it, but this. */
 static void close_peer(truth_peer *peer, const char *reason) {
-	peer->notice = reason;
+	peer->notice = g_intern_string(reason);
 	peer->answers_seen = 0;
 }
 
@@ -423,7 +423,7 @@ static void came_back(const asking *ask, truth_member *member) {
 	member->peer = ask->peer;
 	ask->peer->member = member;
 	ask->peer->cursor = member->acked;
-	mark_full(truth, member);
+	mark_full(truth, member, 0);
 	truth->resumes++;
 	promise(number_of(ask->reply, "seq") == (json_int_t)member->done && number_of(ask->reply, "ack") == (json_int_t)member->acked
 		&& number_of(ask->reply, "version") == (json_int_t)member->room->version, "wrong numbers: %s", fuzz_text(ask->reply));
@@ -510,6 +510,7 @@ static bool deliver(const asking *ask, truth_member *to, json_t *event, size_t w
 			was |= g_strcmp0(string_of(g_ptr_array_index(truth->host.told, i), "event"), "left") == 0;
 		was = was || to->real->stream.backlog + weight > soft_backlog(truth, to->room) || to->real->census->backlogs + weight > most;
 		promise(was, "%s has room for %zu bytes more: %s", to->id, weight, fuzz_text(ask->reply));
+		mark_full(truth, to, weight);
 		return false;
 	}
 	promise(to->backlog + weight <= soft_backlog(truth, to->room), "a signal goes into the last quarter: %s", fuzz_text(ask->reply));
@@ -962,12 +963,14 @@ static void put_in_order(truth *truth, truth_peer *peer, const request *request,
 /* The core has queued answers for this peer: to what waited, and what was kept back. */
 static void late_answers(truth *truth, truth_peer *peer) {
 	GQueue *queue = &peer->real->answers;
-	if(peer->notice != NULL)
-		return; /* it was closed: there is nothing but that */
+	const portal_push *first = g_queue_peek_head(queue);
+	/* It was closed, just now maybe (settled() looks why): then there is nothing but that. */
+	if(peer->notice != NULL || (first != NULL && first->transaction == NULL))
+		return;
 	promise(queue->length >= peer->answers_seen, "answers of a peer are gone");
 	for(; peer->answers_seen < queue->length; peer->answers_seen++) {
 		portal_push *push = g_queue_peek_nth(queue, peer->answers_seen);
-		promise(push->transaction != NULL, "a peer is told something that is no answer");
+		promise(push->transaction != NULL, "a peer is closed, and told something else before");
 		truth_member *member = peer->member;
 		if(g_hash_table_remove(peer->delayed, push->transaction)) {
 			const char *code = fuzz_check_answer(push->message);
