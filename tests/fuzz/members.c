@@ -12,7 +12,7 @@ const char fuzz_target[] = "members";
 #define PEERS_MAX 10
 #define KEYS 6
 #define WHOLE_EVERY 16 /* steps after which the core is asked for all that it knows of itself */
-#define FLOOD_MAX 250
+#define FLOOD 250
 
 static const char *const rooms[] = { "home", "small", "hall", "cellar", "attic", "none", "no room" };
 static const char *const pins[] = { "1", "2", "sha256::6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b" };
@@ -48,8 +48,10 @@ static char *configuration(fuzz_input *input) {
 		"\"max_signal\":1024,\"max_backlog\":16384,\"pin\":\"1\"},\"room-hall\":{\"allowed\":[\"k1\"],\"is_private\":true,\"metadata\":{\"a\":[1]}}");
 	if((bits >> 20 & 3) == 2) {
 		/* A list that is large, so that a handle soon has a lot to read. */
-		g_autofree char *long_text = g_strnfill(3900, 'm');
-		g_string_append_printf(text, ",\"room-attic\":{\"metadata\":{\"a\":\"%s\"}}", long_text);
+		g_string_append(text, ",\"room-attic\":{\"metadata\":{\"a\":[0.5");
+		for(int i = 0; i < 80; i++)
+			g_string_append(text, ",0.5");
+		g_string_append(text, "]}}");
 	}
 	g_string_append(text, "}");
 	return g_string_free(text, FALSE);
@@ -119,8 +121,18 @@ static void add_ack(fuzz_input *input, const truth_peer *peer, const truth_membe
 		json_object_set_new(body, "ack", json_integer(acked - 1));
 }
 
+/* A value of about 45 bytes for each of so many elements. It has no long text, of which the fuzzer's build looks at every
+ * comparison of every byte, each time that it is weighed. */
+static json_t *heavy(guint elements) {
+	json_t *value = json_array();
+	json_array_append_new(value, json_integer(++serial));
+	for(guint i = 0; i < elements; i++)
+		json_array_append_new(value, json_real(0.5));
+	return value;
+}
+
 static json_t *take_payload(fuzz_input *input) {
-	static const size_t sizes[] = { 0, 100, 300, 900, 1000, 2000, 4000 };
+	static const guint sizes[] = { 0, 2, 6, 20, 22, 45, 90 };
 	guint8 kind = fuzz_byte(input);
 	size_t length;
 	if(kind % 16 == 15) {
@@ -128,13 +140,11 @@ static json_t *take_payload(fuzz_input *input) {
 		json_t *value = json_loadb((const char *)bytes, length, JSON_DECODE_ANY, NULL);
 		return value != NULL ? value : json_null();
 	}
-	g_autofree char *text = g_strnfill(sizes[kind % 8 % G_N_ELEMENTS(sizes)], 'p');
-	return kind % 16 < 8 ? json_integer(++serial) : json_pack("[i, s]", ++serial, text);
+	return kind % 16 < 8 ? json_integer(++serial) : heavy(sizes[kind % 8 % G_N_ELEMENTS(sizes)]);
 }
 
 static json_t *take_metadata(fuzz_input *input) {
-	g_autofree char *text = g_strnfill(fuzz_byte(input) * 20u, 'm');
-	return json_pack("{s:s, s:i}", "text", text, "serial", ++serial);
+	return json_pack("{s:o}", "looks", heavy(fuzz_below(input, 128)));
 }
 
 static void add_looks(fuzz_input *input, json_t *body) {
@@ -263,14 +273,15 @@ static void look_round(fuzz_input *input) {
 	json_t *body = json_pack("{s:s, s:s, s:s}", "request", names[kind % G_N_ELEMENTS(names)], "room", rooms[kind / 8 % G_N_ELEMENTS(rooms)],
 		"ping", "here");
 	if(kind & 64)
-		json_object_set_new(body, "limit", json_integer(1 + kind / 16));
+		json_object_set_new(body, "limit", json_integer(1 + kind / 16 % 4));
 	if(kind & 128)
 		json_object_set_new(body, kind & 32 ? "admin_key" : "secret", json_string(kind & 32 ? "master" : "s"));
 	ask(take_peer(input), body);
 }
 
 static void flood(fuzz_input *input) {
-	guint count = fuzz_below(input, FLOOD_MAX);
+	guint8 kind = fuzz_byte(input);
+	guint count = kind < 248 ? kind % 32 : FLOOD; /* a real one seldom, since it takes its time */
 	truth_peer *peer = last_peer;
 	json_auto_t *body = json_incref(last_body);
 	for(guint i = 0; i < count && body != NULL && !all->lost; i++) {
@@ -324,7 +335,8 @@ static json_t *management(fuzz_input *input) {
 	switch(kind % 8) {
 	case 0:
 	case 1:
-		body = json_pack("{s:s, s:s}", "request", "create", "room", room);
+		/* One that names none is given a name. */
+		body = json_pack("{s:s, s:s*}", "request", "create", "room", kind == 128 ? NULL : room);
 		add_properties(input, body, "");
 		break;
 	case 2:
@@ -361,6 +373,84 @@ static void manage(fuzz_input *input) {
 		ask(take_peer(input), body);
 	else
 		truth_ask_admin(all, body);
+}
+
+/* What a field hardly ever is. */
+static json_t *strange(guint8 kind) {
+	static const char *const texts[] = { "", "x", "no name", "nobody-has-this-id-000", "\xc3\xa4", "sha256:" };
+	json_t *value = json_integer(kind);
+	g_autofree char *wide = g_strnfill(300, 'y');
+	switch(kind % 16) {
+	case 0:
+		json_decref(value);
+		return json_null();
+	case 1:
+		json_decref(value);
+		return json_true();
+	case 2:
+		json_integer_set(value, -1);
+		return value;
+	case 3:
+		json_integer_set(value, G_MAXINT64);
+		return value;
+	case 4:
+		json_decref(value);
+		return json_real(1.5);
+	case 5: /* nested, deeper than anything may be */
+		for(int i = 0; i < (kind & 16 ? 70 : 9); i++)
+			value = json_pack("[o]", value);
+		return value;
+	case 6: {
+		/* Characters of several bytes, to be cut somewhere in an error's text. */
+		GString *text = g_string_new(kind & 16 ? "z" : "");
+		for(int i = 0; i < 60; i++)
+			g_string_append(text, "\xe2\x82\xac");
+		json_decref(value);
+		value = json_string(text->str);
+		g_string_free(text, TRUE);
+		return value;
+	}
+	case 7:
+		json_decref(value);
+		return json_string(wide);
+	case 8:
+		json_decref(value);
+		return json_object();
+	case 9:
+		json_decref(value);
+		return json_array();
+	case 10:
+		return json_pack("{s:o}", "a", value);
+	case 11:
+		return json_pack("[o]", value);
+	case 12:
+		return value;
+	default:
+		json_decref(value);
+		return json_string(texts[kind / 16 % G_N_ELEMENTS(texts)]);
+	}
+}
+
+/* The last request once more, with one field of it, or of its first signal, another one. */
+static void twist(fuzz_input *input) {
+	static const char *const names[] = { "request", "seq", "ack", "attempt", "room", "key", "display", "metadata", "pin", "token", "signals",
+		"to", "type", "payload", "after", "limit", "action", "allowed", "id", "secret", "admin_key", "permanent", "ping" };
+	guint8 which = fuzz_byte(input), kind = fuzz_byte(input);
+	if(!json_is_object(last_body) || !g_ptr_array_find(all->peers, last_peer, NULL))
+		return;
+	json_t *body = json_deep_copy(last_body), *signal = json_array_get(json_object_get(body, "signals"), 0);
+	json_t *object = which & 128 && json_is_object(signal) ? signal : body;
+	const char *name = names[which % 32 % G_N_ELEMENTS(names)];
+	if(which & 64 && kind % 16 == 0)
+		json_object_del(object, name);
+	else if(which & 32)
+		json_array_insert_new(json_object_get(body, which & 64 ? "signals" : "allowed"), 0, strange(kind));
+	else
+		json_object_set_new(object, name, strange(kind));
+	if(kind & 128 && which & 16)
+		truth_ask_admin(all, body);
+	else
+		truth_ask(all, last_peer, body);
 }
 
 /* Everybody tries what is wrong: each a few times, so that all together are answered later and later. */
@@ -448,7 +538,9 @@ static void step(fuzz_input *input) {
 		guess(input);
 		break;
 	default:
-		if(last_body != NULL && g_ptr_array_find(all->peers, last_peer, NULL))
+		if(action & 32)
+			twist(input);
+		else if(last_body != NULL && g_ptr_array_find(all->peers, last_peer, NULL))
 			truth_ask(all, last_peer, json_deep_copy(last_body)); /* once more, as a client does that had no answer */
 	}
 }

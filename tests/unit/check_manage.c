@@ -632,6 +632,7 @@ Suite *manage_suite(void) {
 	tcase_add_test(state, permanent_rooms_are_there_again_and_their_secrets_are_hashes);
 	tcase_add_test(state, a_room_that_is_destroyed_for_now_is_there_again_after_a_restart);
 	tcase_add_test(state, what_the_jcfg_says_is_changed_for_good_by_its_administrator_only);
+	tcase_add_test(state, a_room_of_the_jcfg_that_was_destroyed_for_now_cannot_be_made_anew_for_good);
 	tcase_add_test(state, a_state_that_is_not_understood_is_refused_whole);
 	tcase_add_test(state, the_state_file_is_replaced_whole_and_read_whole);
 	suite_add_tcase(suite, state);
