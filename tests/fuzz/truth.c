@@ -800,26 +800,27 @@ static void grant_destroy(const asking *ask) {
 typedef struct request {
 	const char *name;
 	bool members_only, numbered;
+	bool anybodys; /* also through the Admin API */
 	void (*grant)(const asking *ask);
 } request;
 
 static const request requests[] = {
-	{ "join", false, false, grant_join },
-	{ "relay", true, true, grant_relay },
-	{ "configure", true, true, grant_configure },
-	{ "leave", true, true, grant_leave },
-	{ "sync", true, false, grant_sync },
-	{ "ack", true, false, grant_nothing },
-	{ "ping", false, false, grant_nothing },
-	{ "list", false, false, grant_list },
-	{ "exists", false, false, grant_exists },
-	{ "create", false, false, grant_create },
-	{ "edit", false, false, grant_edit },
-	{ "destroy", false, false, grant_destroy },
-	{ "kick", false, false, grant_kick },
-	{ "allowed", false, false, grant_allowed },
-	{ "listmembers", false, false, grant_listmembers },
-	{ "stats", false, false, grant_stats },
+	{ "join", false, false, false, grant_join },
+	{ "relay", true, true, false, grant_relay },
+	{ "configure", true, true, false, grant_configure },
+	{ "leave", true, true, false, grant_leave },
+	{ "sync", true, false, false, grant_sync },
+	{ "ack", true, false, false, grant_nothing },
+	{ "ping", false, false, false, grant_nothing },
+	{ "list", false, false, true, grant_list },
+	{ "exists", false, false, true, grant_exists },
+	{ "create", false, false, true, grant_create },
+	{ "edit", false, false, true, grant_edit },
+	{ "destroy", false, false, true, grant_destroy },
+	{ "kick", false, false, true, grant_kick },
+	{ "allowed", false, false, true, grant_allowed },
+	{ "listmembers", false, false, true, grant_listmembers },
+	{ "stats", false, false, true, grant_stats },
 };
 
 static const request *find_request(const json_t *body) {
@@ -843,6 +844,92 @@ static double cost_of(const truth_peer *peer, const request *request, const json
 	return MAX(1, cost);
 }
 
+/* ----- What was refused */
+
+/* Whether a limit is so large that it is not in the way, of which this much is left for sure. */
+static bool is_far(truth_bucket *bucket, double rate, double burst, double large, gint64 now) {
+	grants(bucket, 0, rate, burst, now);
+	return burst >= large && bucket->left > burst / 2;
+}
+
+/* Rates of inputs that have none to speak of; wrong tries at secrets have rates of their own. */
+static bool may_be_limited(const asking *ask, truth_room *room) {
+	const truth *truth = ask->truth;
+	truth_peer *peer = ask->peer;
+	truth_member *member = peer->member;
+	if(member == NULL || peer->unread > 2 * unread_allowed(truth, peer) || strstr(string_of(ask->reply, "error"), "wrong tries") != NULL)
+		return true;
+	gint64 now = truth->host.now;
+	double room_rate = (double)limit(truth, room, "room_rate");
+	return !is_far(&member->requests, (double)limit(truth, room, "rate"), (double)limit(truth, room, "burst"), 100000, now)
+		|| !is_far(&member->bytes, (double)limit(truth, room, "byte_rate"), (double)limit(truth, room, "byte_burst"), 100000000, now)
+		|| !is_far(&room->telling, room_rate, room_rate, 100000, now);
+}
+
+static bool says(const asking *ask, const char *name, const char *wanted) {
+	return wanted != NULL && g_strcmp0(string_of(ask->body, name), wanted) == 0;
+}
+
+/* Every refusal has its reason; one that is not listed here is about a field, or is looked at where it is expected. */
+static void check_refusal(const asking *ask, const request *request, const char *code) {
+	const truth *truth = ask->truth;
+	const truth_peer *peer = ask->peer;
+	const char *name = string_of(ask->body, "room"), *key = string_of(ask->body, "key");
+	truth_room *room = find_room(truth, name);
+	char id[PORTAL_ID_LENGTH + 1] = "";
+	if(key != NULL)
+		portal_id_of_key(key, id);
+	const truth_member *member = room == NULL ? NULL : g_tree_lookup(room->members, id);
+	const json_t *attempt = field(ask->body, "attempt"), *ack = field(ask->body, "ack");
+	guint64 got = (guint64)json_integer_value(ack);
+	bool joins = request != NULL && request->grant == grant_join, right = true;
+	/* Creating and listing are for who has the admin_key, and a secret stands for nothing there. */
+	bool of_room = room != NULL && request != NULL && request->grant != grant_create && request->grant != grant_list;
+	if(strcmp(code, "unknown_request") == 0)
+		right = request == NULL || (peer == NULL && !request->anybodys);
+	else if(strcmp(code, "room_not_found") == 0)
+		right = room == NULL;
+	else if(strcmp(code, "room_exists") == 0)
+		right = room != NULL;
+	else if(strcmp(code, "room_not_set") == 0)
+		right = name == NULL || peer->member == NULL;
+	else if(strcmp(code, "room_full") == 0)
+		right = member == NULL && g_tree_nnodes(room->members) >= limit(truth, room, "max_members");
+	else if(strcmp(code, "room_locked") == 0)
+		right = member == NULL && is_on(room->given, "locked");
+	else if(strcmp(code, "server_full") == 0)
+		right = joins ? truth->members >= (guint)limit(truth, NULL, "max_total_members")
+			: g_tree_nnodes(truth->rooms) >= limit(truth, NULL, "max_rooms");
+	else if(strcmp(code, "wrong_pin") == 0)
+		right = member == NULL && json_object_get(room->given, "pin") != NULL && !says(ask, "pin", string_of(room->given, "pin"));
+	else if(strcmp(code, "wrong_token") == 0)
+		right = member == NULL && (json_object_get(room->given, "allowed") != NULL || is_on(room->given, "signed_tokens"));
+	else if(strcmp(code, "peer_used") == 0)
+		right = peer->used || peer->unread > 2 * unread_allowed(truth, peer);
+	else if(strcmp(code, "already_joined") == 0)
+		right = peer->member != NULL && peer->member != member;
+	else if(strcmp(code, "superseded") == 0)
+		right = member != NULL && attempt != NULL && (guint64)json_integer_value(attempt) <= member->attempt;
+	else if(strcmp(code, "events_gone") == 0)
+		right = member != NULL && ack != NULL && got < member->acked;
+	else if(strcmp(code, "member_gone") == 0)
+		right = joins && member == NULL && ack != NULL;
+	else if(strcmp(code, "invalid_ack") == 0)
+		right = ack != NULL && (member == NULL || got > member->told->len);
+	else if(strcmp(code, "member_not_found") == 0)
+		right = room != NULL && g_tree_lookup(room->members, string_of(ask->body, "id")) == NULL;
+	else if(strcmp(code, "unauthorized") == 0)
+		right = of_room && field(ask->body, "secret") != NULL ? !says(ask, "secret", string_of(room->given, "secret"))
+			: !says(ask, "admin_key", truth->admin_key) && (peer != NULL || field(ask->body, "admin_key") != NULL);
+	else if(strcmp(code, "room_is_static") == 0)
+		right = json_is_true(json_object_get(ask->body, "permanent")) && g_hash_table_contains(truth->static_names, name);
+	else if(strcmp(code, "rate_limited") == 0)
+		right = peer == NULL || may_be_limited(ask, peer->member == NULL ? NULL : peer->member->room);
+	else if(strcmp(code, "kicked") == 0 || strcmp(code, "room_destroyed") == 0)
+		right = g_strcmp0(past_of(truth, name, id), code) == 0;
+	promise(right, "there is no reason for it: %s, asked %s", fuzz_text(ask->reply), fuzz_text(ask->body));
+}
+
 static bool fits(const json_t *value, size_t size, json_int_t most) {
 	return value == NULL || (json_int_t)size <= most;
 }
@@ -851,13 +938,10 @@ static bool fits(const json_t *value, size_t size, json_int_t most) {
 static void judge(truth *truth, truth_peer *peer, const request *request, const json_t *body, const json_t *reply) {
 	const char *code = fuzz_check_answer(reply), *name = string_of(body, "room");
 	asking ask = { truth, peer, body, reply };
-	if(g_strcmp0(code, "kicked") == 0 || g_strcmp0(code, "room_destroyed") == 0) {
-		char id[PORTAL_ID_LENGTH + 1];
-		portal_id_of_key(string_of(body, "key"), id);
-		promise(g_strcmp0(past_of(truth, name, id), code) == 0, "it was never thrown out: %s", fuzz_text(reply));
-	}
-	if(code != NULL)
+	if(code != NULL) {
+		check_refusal(&ask, request, code);
 		return;
+	}
 	size_t weight = weight_of(body);
 	promise(request != NULL, "there is no such request: %s", fuzz_text(reply));
 	promise(portal_weigh(body, (int)limit(truth, NULL, "max_depth"), &weight), "the request is nested too deep: %s", fuzz_text(reply));
