@@ -43,7 +43,7 @@ static char *configuration(fuzz_input *input) {
 		g_string_append_printf(text, ",\"%s\":%" JSON_INTEGER_FORMAT, limits[i].name, bits >> i & 1 ? limits[i].small : limits[i].large);
 	g_string_append(text, "}");
 	if(bits >> 20 & 1)
-		g_string_append(text, ",\"ice\":{\"turn_secret\":\"x\",\"turn_ttl\":60,\"servers\":[{\"urls\":\"turn:a\"},{\"urls\":[\"stun:b\"]}]}");
+		g_string_append(text, ",\"ice\":{\"turn_secret\":\"x\",\"turn_ttl\":" G_STRINGIFY(TURN_TTL) ",\"servers\":[{\"urls\":\"turn:a\"},{\"urls\":[\"stun:b\"]}]}");
 	g_string_append(text, ",\"room-home\":{\"description\":\"Home\"},\"room-small\":{\"max_members\":2,\"window\":2,\"secret\":\"s\","
 		"\"max_signal\":1024,\"max_backlog\":16384,\"pin\":\"1\"},\"room-hall\":{\"allowed\":[\"k1\"],\"is_private\":true,\"metadata\":{\"a\":[1]}}");
 	if((bits >> 20 & 3) == 2) {
@@ -274,6 +274,8 @@ static void look_round(fuzz_input *input) {
 		"ping", "here");
 	if(kind & 64)
 		json_object_set_new(body, "limit", json_integer(1 + kind / 16 % 4));
+	if(kind & 16)
+		json_object_set_new(body, "after", kind & 64 ? id_json(fuzz_byte(input)) : json_string(rooms[fuzz_below(input, G_N_ELEMENTS(rooms))]));
 	if(kind & 128)
 		json_object_set_new(body, kind & 32 ? "admin_key" : "secret", json_string(kind & 32 ? "master" : "s"));
 	ask(take_peer(input), body);

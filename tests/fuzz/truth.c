@@ -248,8 +248,10 @@ static void acknowledged(truth *truth, truth_member *member, guint64 ack) {
 	}
 	member->full_until = 0;
 	member->progress = truth->host.now;
-	if(member->peer != NULL)
+	if(member->peer != NULL) {
 		member->peer->unread = 0;
+		member->peer->asked = false;
+	}
 }
 
 /* ----- Limits of a peer, and what it has not read */
@@ -261,6 +263,14 @@ static size_t unread_allowed(const truth *truth, const truth_peer *peer) {
 static void given(const truth *truth, truth_peer *peer, size_t weight) {
 	peer->unread += weight + ENVELOPE;
 	peer->ended |= peer->unread > 4 * unread_allowed(truth, peer);
+}
+
+/* One that only asks has nothing to acknowledge, so after some answers it is given something. */
+static void will_be_asked(const truth *truth, truth_peer *peer) {
+	if(peer->member == NULL || peer->asked || peer->unread <= unread_allowed(truth, peer) / 4)
+		return;
+	peer->asked = true;
+	peer->member->asks++;
 }
 
 /* What was granted must have been within the limits. */
@@ -348,6 +358,19 @@ static void forget_view(truth_member *member, const json_t *members) {
 	member->view = json_object();
 	json_array_foreach(members, i, other)
 		json_object_set(member->view, string_of(other, "id"), other);
+}
+
+/* The time at which the credentials end that a reply or an event has for the member. */
+static void note_credentials(truth_member *member, const json_t *message) {
+	size_t i;
+	json_t *server;
+	json_array_foreach(json_object_get(message, "ice_servers"), i, server) {
+		const char *user = string_of(server, "username");
+		if(user == NULL)
+			continue;
+		member->expires = g_ascii_strtoll(user, NULL, 10);
+		promise(g_str_has_suffix(user, member->id), "%s has the credentials of %s", member->id, user);
+	}
 }
 
 static void joined(const asking *ask, truth_room *room, const char *id) {
@@ -447,6 +470,7 @@ static void grant_join(const asking *ask) {
 		came_back(ask, member);
 	else
 		joined(ask, room, id);
+	note_credentials(ask->peer->member, ask->reply);
 }
 
 /* What is wrong with a signal by itself, by README's table; NULL if nothing is. */
@@ -870,6 +894,11 @@ static bool says(const asking *ask, const char *name, const char *wanted) {
 	return wanted != NULL && g_strcmp0(string_of(ask->body, name), wanted) == 0;
 }
 
+/* A peer may be wrong three times, and then once in two seconds. */
+static void count_try(const truth *truth, truth_peer *peer) {
+	promise(grants(&peer->tries, 1, 0.5, 3, truth->host.now), "a peer may guess as often as it likes");
+}
+
 /* Every refusal has its reason; one that is not listed here is about a field, or is looked at where it is expected. */
 static void check_refusal(const asking *ask, const request *request, const char *code) {
 	const truth *truth = ask->truth;
@@ -888,7 +917,7 @@ static void check_refusal(const asking *ask, const request *request, const char 
 	if(strcmp(code, "unknown_request") == 0)
 		right = request == NULL || (peer == NULL && !request->anybodys);
 	else if(strcmp(code, "room_not_found") == 0)
-		right = room == NULL;
+		right = room == NULL && !(joins && key != NULL && past_of(truth, name, id) != NULL);
 	else if(strcmp(code, "room_exists") == 0)
 		right = room != NULL;
 	else if(strcmp(code, "room_not_set") == 0)
@@ -940,6 +969,9 @@ static void judge(truth *truth, truth_peer *peer, const request *request, const 
 	asking ask = { truth, peer, body, reply };
 	if(code != NULL) {
 		check_refusal(&ask, request, code);
+		const char *error = string_of(reply, "error");
+		if(peer != NULL && (g_str_has_suffix(error, ": is wrong") || strstr(error, "not one that this room takes") != NULL))
+			count_try(truth, peer);
 		return;
 	}
 	size_t weight = weight_of(body);
@@ -966,6 +998,7 @@ static void account(const truth *truth, truth_peer *peer, const json_t *answer) 
 	size_t weight = weight_of(answer);
 	charge(truth, peer, weight);
 	given(truth, peer, weight);
+	will_be_asked(truth, peer);
 }
 
 /* The next number was answered: unless it is to come again, it took effect. */
@@ -1213,6 +1246,7 @@ static void follow(truth *truth, truth_peer *peer, const char *transaction, json
 	} else {
 		/* A wrong secret, maybe one of many: it is answered later, and until then nothing was granted. */
 		g_hash_table_add(peer->delayed, g_strdup(transaction));
+		count_try(truth, peer);
 	}
 }
 
@@ -1228,6 +1262,7 @@ void truth_ask(truth *truth, truth_peer *peer, json_t *body) {
 		/* A refusal that nobody has seen yet; it cannot be large. */
 		promise(peer->real->unread - peer->unread < 2048, "an answer that is kept back weighs %zu", peer->real->unread - peer->unread);
 		peer->unread = peer->real->unread;
+		will_be_asked(truth, peer);
 	}
 	peer->ended |= peer->real->ended && peer->unread > 4 * unread_allowed(truth, peer);
 	finish_call(truth);
@@ -1284,6 +1319,8 @@ static void read_new(truth *truth, truth_member *member, json_t *event) {
 	if(strcmp(name, "ack") == 0 || strcmp(name, "ice") == 0) {
 		promise(strcmp(name, "ice") == 0 ? json_array_size(json_object_get(event, "ice_servers")) > 0 : json_object_size(event) == 1,
 			"more than its name: %s", fuzz_text(event));
+		promise(strcmp(name, "ice") == 0 || member->asks-- > 0, "%s is asked for nothing", member->id);
+		note_credentials(member, event);
 		member->backlog += entry.weight;
 		truth->backlogs += entry.weight;
 	} else {
@@ -1477,6 +1514,9 @@ void truth_check_views(truth *truth) {
 		each_member(room, member) {
 			if(truth->lost || member->peer == NULL || member->to_tell->len > 0)
 				continue;
+			promise(member->asks == 0, "%s should be asked to acknowledge", member->id);
+			gint64 left = member->expires - truth->host.host.time(&truth->host);
+			promise(member->expires == 0 || left >= TURN_TTL / 4, "the credentials of %s end in %d seconds", member->id, (int)left);
 			json_auto_t *roster = roster_for(member), *wanted = json_object(), *other;
 			size_t i;
 			json_array_foreach(roster, i, other)

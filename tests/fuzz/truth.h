@@ -12,6 +12,8 @@
 #include "fuzz.h"
 #include "member.h"
 
+#define TURN_TTL 60 /*!< seconds that credentials hold, if the configuration has a TURN server */
+
 typedef struct truth_room truth_room;
 typedef struct truth_member truth_member;
 typedef struct truth_peer truth_peer;
@@ -55,6 +57,8 @@ struct truth_member {
 	size_t seen_backlog;       /*!< the core's, when it was last looked at */
 	size_t added;              /*!< to the backlog since */
 	json_t *view;              /*!< id → member, as its client has pieced it together from reply and events */
+	guint asks;                /*!< events `ack` that are still to come */
+	gint64 expires;            /*!< seconds since 1970, of its credentials; 0 if it has none */
 	gint64 away_until, full_until, progress;
 	truth_bucket requests, bytes;
 };
@@ -66,10 +70,11 @@ struct truth_peer {
 	guint64 cursor;
 	size_t unread;
 	bool ended;
+	bool asked;                /*!< to acknowledge, since it last did */
 	guint answers_seen;        /*!< of those that the core has queued for it */
 	const char *notice;        /*!< reason of the `closed` that it has to be told; NULL if none */
 	GHashTable *delayed;       /*!< transactions whose answers are kept back */
-	truth_bucket requests, bytes;
+	truth_bucket requests, bytes, tries;
 	guint64 transactions;
 };
 
