@@ -974,7 +974,7 @@ static void judge(truth *truth, truth_peer *peer, const request *request, const 
 			count_try(truth, peer);
 		return;
 	}
-	size_t weight = weight_of(body);
+	size_t weight = 0;
 	promise(request != NULL, "there is no such request: %s", fuzz_text(reply));
 	promise(portal_weigh(body, (int)limit(truth, NULL, "max_depth"), &weight), "the request is nested too deep: %s", fuzz_text(reply));
 	promise((json_int_t)weight <= limit(truth, NULL, "max_request"), "the request is too large: %s", fuzz_text(reply));
@@ -1027,7 +1027,10 @@ static void given_again(const truth *truth, truth_peer *peer, guint64 seq, const
 	json_auto_t *wanted = json_copy(g_ptr_array_index(member->answers, seq - 1));
 	json_object_set_new(wanted, "duplicate", json_true());
 	promise(json_equal(wanted, reply), "the second answer is not the first: %s", fuzz_text(reply));
-	check_spending(truth, peer, 1, weight_of(body));
+	/* What is nested too deep was not weighed: its number counts, whatever came with it. */
+	size_t asked = 0;
+	portal_weigh(body, (int)limit(truth, NULL, "max_depth"), &asked);
+	check_spending(truth, peer, 1, asked);
 }
 
 static size_t held_weight(const truth_member *member, guint64 except) {
