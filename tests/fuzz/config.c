@@ -24,7 +24,8 @@ const char *__lsan_default_suppressions(void) {
 static const char *const general_names[] = { "admin_key", "events", "state_file", "max_request", "max_depth", "max_rooms",
 	"max_total_members", "max_total_backlog", NULL };
 static const char *const limit_names[] = { "max_signal", "max_signals", "max_metadata", "max_display", "max_members", "window",
-	"max_backlog", "ack_every", "ack_timeout", "rate", "burst", "byte_rate", "byte_burst", "room_rate", "resume_timeout", NULL };
+	"max_backlog", "ack_every", "ack_timeout", "rate", "burst", "byte_rate", "byte_burst", "room_rate",
+		"resume_timeout", NULL };
 static const char *const room_names[] = { "description", "secret", "pin", "is_private", "locked", "signed_tokens", "metadata",
 	"allowed", NULL };
 static const char *const ice_names[] = { "servers", "turn_secret", "turn_ttl", NULL };
@@ -41,7 +42,8 @@ static bool is_known(const char *category, const char *name) {
 static bool is_set(const json_t *given, const char *name) {
 	const json_t *value = json_object_get(given, name);
 	const char *text = json_string_value(value);
-	return json_is_true(value) || (text != NULL && (g_ascii_strcasecmp(text, "yes") == 0 || g_ascii_strcasecmp(text, "true") == 0));
+	return json_is_true(value) || (text != NULL && (g_ascii_strcasecmp(text, "yes") == 0
+		|| g_ascii_strcasecmp(text, "true") == 0));
 }
 
 /* What is said in place of a secret: NULL for a hash, which nobody here can say. */
@@ -76,7 +78,8 @@ static void check_door(fuzz_host *host, const portal_config *config, const porta
 		promise(!wants_token || token != NULL, "a room that wants a token took one without: %s", text);
 		const json_t *metadata = json_object_get(given, "metadata"), *description = json_object_get(given, "description");
 		promise(json_equal(metadata, json_object_get(reply, "metadata")) || metadata == NULL, "other metadata: %s", text);
-		promise(json_equal(description, json_object_get(reply, "description")) || description == NULL, "another description: %s", text);
+		promise(json_equal(description, json_object_get(reply, "description")) || description == NULL,
+			"another description: %s", text);
 		json_t *limits = json_object_get(reply, "limits");
 		for(const char *const *name = limit_names; *name != NULL; name++) {
 			const json_t *wanted = json_object_get(given, *name), *told = json_object_get(limits, *name);
@@ -145,7 +148,8 @@ static portal_config *read_text(const void *text, size_t length, char **error) {
 	g_autofree char *path = fuzz_file("portal.jcfg", text, length);
 	portal_config *config = portal_config_read(path, error);
 	promise((config == NULL) == (*error != NULL), "a refusal gives a reason, and nothing else does");
-	promise(*error == NULL || (strchr(*error, '\n') == NULL && g_utf8_validate(*error, -1, NULL)), "no line for a log: %s", *error);
+	promise(*error == NULL || (strchr(*error, '\n') == NULL && g_utf8_validate(*error, -1, NULL)),
+		"no line for a log: %s", *error);
 	promise(*error == NULL || g_str_has_prefix(*error, path), "it does not name the file: %s", *error);
 	return config;
 }
@@ -204,7 +208,8 @@ static bool write_string(GString *text, const char *string) {
 
 /* libconfig's names are narrower than JSON's. */
 static bool is_name(const char *name) {
-	return g_ascii_isalpha(name[0]) && name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")] == '\0'
+	return g_ascii_isalpha(name[0]) && name[strspn(name,
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")] == '\0'
 		&& g_ascii_strcasecmp(name, "true") != 0 && g_ascii_strcasecmp(name, "false") != 0;
 }
 
@@ -265,13 +270,16 @@ static void check_same(const portal_config *one, const portal_config *other) {
 	promise(memcmp(&one->limits, &other->limits, sizeof(one->limits)) == 0, "the limits differ");
 	promise(g_strcmp0(one->admin_key, other->admin_key) == 0 && one->events == other->events, "general differs");
 	promise(g_strcmp0(one->state_file, other->state_file) == 0, "the state file differs");
-	promise(one->ice.servers == other->ice.servers || json_equal(one->ice.servers, other->ice.servers), "the ICE servers differ");
-	promise(g_strcmp0(one->ice.turn_secret, other->ice.turn_secret) == 0 && one->ice.turn_ttl == other->ice.turn_ttl, "ICE differs");
+	promise(one->ice.servers == other->ice.servers || json_equal(one->ice.servers, other->ice.servers),
+		"the ICE servers differ");
+	promise(g_strcmp0(one->ice.turn_secret, other->ice.turn_secret) == 0 && one->ice.turn_ttl == other->ice.turn_ttl,
+		"ICE differs");
 	promise(one->rooms->len == other->rooms->len, "%u rooms, and %u", one->rooms->len, other->rooms->len);
 	for(guint i = 0; i < one->rooms->len; i++) {
 		const portal_room_config *room = g_ptr_array_index(one->rooms, i), *same = g_ptr_array_index(other->rooms, i);
 		g_autofree char *text = fuzz_text(room->given), *other_text = fuzz_text(same->given);
-		promise(strcmp(room->room, same->room) == 0 && json_equal(room->given, same->given), "room %s is %s, and as jcfg %s: %s",
+		promise(strcmp(room->room, same->room) == 0 && json_equal(room->given, same->given),
+			"room %s is %s, and as jcfg %s: %s",
 			room->room, text, same->room, other_text);
 	}
 }

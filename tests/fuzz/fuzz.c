@@ -56,7 +56,8 @@ static const struct { int number; const char *code; } codes[] = {
 };
 
 static const char *check_error(const json_t *answer) {
-	const char *code = json_string_value(json_object_get(answer, "code")), *error = json_string_value(json_object_get(answer, "error"));
+	const char *code = json_string_value(json_object_get(answer, "code")),
+		*error = json_string_value(json_object_get(answer, "error"));
 	json_int_t number = json_integer_value(json_object_get(answer, "error_code"));
 	promise(code != NULL && error != NULL && error[0] != '\0', "an error lacks its code or its text: %s", fuzz_text(answer));
 	promise(g_utf8_validate(error, -1, NULL), "its text is not UTF-8: %s", fuzz_text(answer));
@@ -150,7 +151,8 @@ static void unref(void *json) {
 
 void fuzz_host_init(fuzz_host *host) {
 	*host = (fuzz_host) { .now = G_USEC_PER_SEC, .random = 2463534242u };
-	host->host = (portal_host) { .context = host, .wake = wake, .end = end, .now = now, .time = time_of_day, .random = make_random,
+	host->host = (portal_host) { .context = host, .wake = wake, .end = end, .now = now, .time = time_of_day,
+		.random = make_random,
 		.log = take_line, .notify = notify, .is_signed = is_signed };
 	host->told = g_ptr_array_new_with_free_func(unref);
 	host->ended = g_ptr_array_new();

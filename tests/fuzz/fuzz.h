@@ -27,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 		if(!(condition)) \
 			fuzz_broken(__FILE__, __LINE__, #condition, __VA_ARGS__); \
 	} while(0)
-void fuzz_broken(const char *file, int line, const char *condition, const char *format, ...) G_GNUC_PRINTF(4, 5) G_GNUC_NORETURN;
+void fuzz_broken(const char *file, int line, const char *condition, const char *format, ...)
+	G_GNUC_PRINTF(4, 5) G_GNUC_NORETURN;
 
 /* ----- Bytes that become decisions */
 

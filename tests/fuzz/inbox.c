@@ -99,7 +99,8 @@ static void take_effect(portal_stream *stream, expected *truth, size_t size) {
 	portal_weigh(answer, PORTAL_DEPTH_CEILING, &size);
 	g_array_append_val(truth->answer_weights, size);
 	truth->done++;
-	promise(stream->done == truth->done, "%" G_GUINT64_FORMAT " took effect, not %" G_GUINT64_FORMAT, stream->done, truth->done);
+	promise(stream->done == truth->done, "%" G_GUINT64_FORMAT " took effect, not %" G_GUINT64_FORMAT, stream->done,
+		truth->done);
 }
 
 /* Those that waited follow, each one as it was sent last, unless a limit comes in between. */
@@ -199,20 +200,25 @@ static void collect(portal_stream *stream, expected *truth, fuzz_input *input) {
 	size_t weight = 1, sum = 0, i;
 	json_auto_t *events = portal_stream_collect(stream, &at, &version, &weight, &truth->stats, now);
 	guint64 from = MAX(*cursor, truth->acked);
-	promise((events != NULL) == (from < truth->last), "there %s events after %" G_GUINT64_FORMAT, from < truth->last ? "are" : "are no", from);
-	promise(at == from + json_array_size(events), "the cursor is at %" G_GUINT64_FORMAT ", after %zu events from %" G_GUINT64_FORMAT, at,
+	promise((events != NULL) == (from < truth->last),
+		"there %s events after %" G_GUINT64_FORMAT, from < truth->last ? "are" : "are no", from);
+	promise(at == from + json_array_size(events),
+		"the cursor is at %" G_GUINT64_FORMAT ", after %zu events from %" G_GUINT64_FORMAT, at,
 		json_array_size(events), from);
 	json_t *event;
 	json_array_foreach(events, i, event) {
-		promise(json_integer_value(event) == (json_int_t)(from + i + 1), "event %" JSON_INTEGER_FORMAT " at the place of %" G_GUINT64_FORMAT,
+		promise(json_integer_value(event) == (json_int_t)(from + i + 1),
+			"event %" JSON_INTEGER_FORMAT " at the place of %" G_GUINT64_FORMAT,
 			json_integer_value(event), from + i + 1);
 		sum += weight_at(truth, from + i + 1);
 		*(from + i + 1 <= truth->pushed ? &truth->replays : &truth->firsts) += 1;
 	}
 	promise(json_array_size(events) <= 64 && (json_array_size(events) == 1 || sum <= 65536), "one push is too large: %zu", sum);
 	promise(sum == weight, "%zu bytes are said to be %zu", sum, weight);
-	promise(at == truth->last || json_array_size(events) == 64 || sum + weight_at(truth, at + 1) > 65536, "one push could have held more");
-	promise(events == NULL || version == g_array_index(truth->versions, guint64, at), "the version is not that of the last event");
+	promise(at == truth->last || json_array_size(events) == 64 || sum + weight_at(truth, at + 1) > 65536,
+		"one push could have held more");
+	promise(events == NULL || version == g_array_index(truth->versions, guint64, at),
+		"the version is not that of the last event");
 	*cursor = at;
 	truth->pushed = MAX(truth->pushed, at);
 	promise(truth->stats.replays == truth->replays && truth->stats.events == truth->firsts, "replays are counted wrongly");
@@ -223,7 +229,8 @@ static void acknowledge(portal_stream *stream, expected *truth, fuzz_input *inpu
 	guint8 step = fuzz_byte(input);
 	guint64 ack = step == 255 ? G_MAXUINT64 : truth->pushed + 4 >= step ? truth->pushed + 4 - step : 0;
 	portal_error error = portal_stream_acknowledge(stream, ack, &failure);
-	promise((error == PORTAL_OK) == (ack <= truth->pushed), "ack %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT, ack, truth->pushed);
+	promise((error == PORTAL_OK) == (ack <= truth->pushed),
+		"ack %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT, ack, truth->pushed);
 	if(error == PORTAL_OK)
 		truth->acked = MAX(truth->acked, ack);
 }
@@ -235,9 +242,11 @@ static void check(portal_stream *stream, const expected *truth) {
 		backlog += weight_at(truth, n);
 	for(guint64 n = truth->acked + 1; n <= truth->pushed; n++)
 		unacknowledged += weight_at(truth, n);
-	promise(stream->acked == truth->acked && stream->pushed == truth->pushed && stream->last == truth->last, "the numbers of events differ");
+	promise(stream->acked == truth->acked && stream->pushed == truth->pushed && stream->last == truth->last,
+		"the numbers of events differ");
 	promise(stream->backlog == backlog, "a backlog of %zu bytes is counted as %zu", backlog, stream->backlog);
-	promise(portal_stream_weight_after(stream, truth->acked) == unacknowledged, "what would be pushed again is weighed wrongly");
+	promise(portal_stream_weight_after(stream, truth->acked) == unacknowledged,
+		"what would be pushed again is weighed wrongly");
 	promise(stream->waiting_weight == waiting_weight(truth), "what waits is weighed wrongly");
 	promise(stream->done == truth->done, "what was done is counted wrongly");
 	promise(stream->answers.length <= window, "more answers are kept than a window has numbers");

@@ -19,7 +19,7 @@ static const char *const pins[] = { "1", "2", "sha256::6b86b273ff34fce19d6b804ef
 static const char *const secrets[] = { "s", "t", "" };
 static const char *const tokens[] = { "k1", "k2", "signed room=hall", "" };
 
-static truth *all;
+static truth_whole *all;
 static guint serial; /* in payloads, so that no two signals are the same */
 static json_t *last_body; /* that was asked, and by whom */
 static truth_peer *last_peer;
@@ -33,19 +33,25 @@ static char *configuration(fuzz_input *input) {
 		{ "max_metadata", 100, 4000 }, { "max_display", 4, 128 }, { "max_depth", 8, 32 }, { "max_members", 3, 8 },
 		{ "max_total_members", 4, 40 }, { "max_rooms", 5, 8 }, { "window", 3, 16 }, { "max_total_backlog", 20000, 10000000 },
 		{ "ack_every", 1, 32 }, { "ack_timeout", 2, 30 }, { "rate", 1, 100000 }, { "burst", 3, 100000 },
-		{ "byte_rate", 1024, 100000000 }, { "byte_burst", 8192, 100000000 }, { "room_rate", 1, 100000 }, { "resume_timeout", 0, 30 },
+		{ "byte_rate", 1024, 100000000 }, { "byte_burst", 8192, 100000000 }, { "room_rate", 1, 100000 },
+			{ "resume_timeout", 0, 30 },
 	};
 	guint32 bits = fuzz_byte(input) | fuzz_byte(input) << 8 | fuzz_byte(input) << 16;
 	/* Where rates are small, nothing else is ever reached: they are so in one input of four. */
 	if(bits >> 22 != 3)
 		bits &= ~(31u << 14);
 	for(size_t i = 0; i < G_N_ELEMENTS(limits); i++)
-		g_string_append_printf(text, ",\"%s\":%" JSON_INTEGER_FORMAT, limits[i].name, bits >> i & 1 ? limits[i].small : limits[i].large);
+		g_string_append_printf(text, ",\"%s\":%" JSON_INTEGER_FORMAT, limits[i].name,
+			bits >> i & 1 ? limits[i].small : limits[i].large);
 	g_string_append(text, "}");
 	if(bits >> 20 & 1)
-		g_string_append(text, ",\"ice\":{\"turn_secret\":\"x\",\"turn_ttl\":" G_STRINGIFY(TURN_TTL) ",\"servers\":[{\"urls\":\"turn:a\"},{\"urls\":[\"stun:b\"]}]}");
-	g_string_append(text, ",\"room-home\":{\"description\":\"Home\"},\"room-small\":{\"max_members\":2,\"window\":2,\"secret\":\"s\","
-		"\"max_signal\":1024,\"max_backlog\":16384,\"pin\":\"1\"},\"room-hall\":{\"allowed\":[\"k1\"],\"is_private\":true,\"metadata\":{\"a\":[1]}}");
+		g_string_append(text,
+			",\"ice\":{\"turn_secret\":\"x\",\"turn_ttl\":" G_STRINGIFY(TURN_TTL)
+			",\"servers\":[{\"urls\":\"turn:a\"},{\"urls\":[\"stun:b\"]}]}");
+	g_string_append(text,
+		",\"room-home\":{\"description\":\"Home\"},\"room-small\":{\"max_members\":2,\"window\":2,\"secret\":\"s\","
+		"\"max_signal\":1024,\"max_backlog\":16384,\"pin\":\"1\"},"
+		"\"room-hall\":{\"allowed\":[\"k1\"],\"is_private\":true,\"metadata\":{\"a\":[1]}}");
 	if((bits >> 20 & 3) == 2) {
 		/* A list that is large, so that a handle soon has a lot to read. */
 		g_string_append(text, ",\"room-attic\":{\"metadata\":{\"a\":[0.5");
@@ -108,7 +114,8 @@ static void add_seq(fuzz_input *input, const truth_peer *peer, json_t *body) {
 
 /* What the member says to have: nothing, all that was pushed, or something that it cannot have. */
 static void add_ack(fuzz_input *input, const truth_peer *peer, const truth_member *member, json_t *body) {
-	json_int_t acked = member == NULL ? 0 : (json_int_t)member->acked, pushed = member == NULL ? 0 : (json_int_t)member->told->len;
+	json_int_t acked = member == NULL ? 0 : (json_int_t)member->acked;
+	json_int_t pushed = member == NULL ? 0 : (json_int_t)member->told->len;
 	guint8 kind = fuzz_byte(input) % 12;
 	(void)peer;
 	if(kind < 3)
@@ -217,7 +224,8 @@ static json_t *relay_body(fuzz_input *input) {
 	json_t *signals = json_array();
 	for(guint count = shape % 4 == 0 ? shape / 4 % 8 : 1; count > 0; count--) {
 		json_t *to = take_recipients(input);
-		json_array_append_new(signals, json_pack("{s:o*, s:s, s:o}", "to", to, "type", shape == 255 ? "" : "x", "payload", take_payload(input)));
+		json_array_append_new(signals, json_pack("{s:o*, s:s, s:o}", "to", to, "type", shape == 255 ? "" : "x",
+			"payload", take_payload(input)));
 	}
 	return json_pack("{s:s, s:o}", "request", "relay", "signals", signals);
 }
@@ -270,12 +278,14 @@ static void read_all(fuzz_input *input) {
 static void look_round(fuzz_input *input) {
 	static const char *const names[] = { "list", "exists", "stats", "listmembers", "ping" };
 	guint8 kind = fuzz_byte(input);
-	json_t *body = json_pack("{s:s, s:s, s:s}", "request", names[kind % G_N_ELEMENTS(names)], "room", rooms[kind / 8 % G_N_ELEMENTS(rooms)],
+	json_t *body = json_pack("{s:s, s:s, s:s}", "request", names[kind % G_N_ELEMENTS(names)],
+		"room", rooms[kind / 8 % G_N_ELEMENTS(rooms)],
 		"ping", "here");
 	if(kind & 64)
 		json_object_set_new(body, "limit", json_integer(1 + kind / 16 % 4));
 	if(kind & 16)
-		json_object_set_new(body, "after", kind & 64 ? id_json(fuzz_byte(input)) : json_string(rooms[fuzz_below(input, G_N_ELEMENTS(rooms))]));
+		json_object_set_new(body, "after", kind & 64 ? id_json(fuzz_byte(input))
+			: json_string(rooms[fuzz_below(input, G_N_ELEMENTS(rooms))]));
 	if(kind & 128)
 		json_object_set_new(body, kind & 32 ? "admin_key" : "secret", json_string(kind & 32 ? "master" : "s"));
 	ask(take_peer(input), body);
@@ -305,7 +315,8 @@ static json_t *take_json(fuzz_input *input) {
 
 static void add_properties(fuzz_input *input, json_t *body, const char *prefix) {
 	guint8 kind = fuzz_byte(input);
-	static const char *const names[] = { "locked", "pin", "max_members", "description", "secret", "allowed", "window", "resume_timeout",
+	static const char *const names[] = { "locked", "pin", "max_members", "description", "secret", "allowed", "window",
+		"resume_timeout",
 		"is_private", "rate", "burst", "max_backlog", "ack_timeout", "max_display" };
 	for(guint count = kind % 3; count > 0; count--) {
 		guint8 which = fuzz_byte(input);
@@ -325,7 +336,8 @@ static void add_properties(fuzz_input *input, json_t *body, const char *prefix) 
 			json_object_set_new(body, name, json_pack("[s]", tokens[value / 8 % 2]));
 			break;
 		default:
-			json_object_set_new(body, name, json_string(value & 8 ? pins[value / 16 % G_N_ELEMENTS(pins)] : secrets[value / 16 % 2]));
+			json_object_set_new(body, name, json_string(value & 8 ? pins[value / 16 % G_N_ELEMENTS(pins)]
+				: secrets[value / 16 % 2]));
 		}
 	}
 }
@@ -435,7 +447,8 @@ static json_t *strange(guint8 kind) {
 
 /* The last request once more, with one field of it, or of its first signal, another one. */
 static void twist(fuzz_input *input) {
-	static const char *const names[] = { "request", "seq", "ack", "attempt", "room", "key", "display", "metadata", "pin", "token", "signals",
+	static const char *const names[] = { "request", "seq", "ack", "attempt", "room", "key", "display", "metadata",
+		"pin", "token", "signals",
 		"to", "type", "payload", "after", "limit", "action", "allowed", "id", "secret", "admin_key", "permanent", "ping" };
 	guint8 which = fuzz_byte(input), kind = fuzz_byte(input);
 	if(!json_is_object(last_body) || !g_ptr_array_find(all->peers, last_peer, NULL))
@@ -461,7 +474,8 @@ static void guess(fuzz_input *input) {
 	for(guint i = 0; i < all->peers->len; i++) {
 		json_t *body = kind & 1 ? json_pack("{s:s, s:s, s:s}", "request", "listmembers", "room", "small", "secret", "wrong")
 			: kind & 2 ? json_pack("{s:s, s:s, s:s}", "request", "create", "room", "cellar", "admin_key", "wrong")
-			: json_pack("{s:s, s:s, s:s}", "request", "join", "room", kind & 4 ? "small" : "hall", kind & 4 ? "pin" : "token", "wrong");
+			: json_pack("{s:s, s:s, s:s}", "request", "join",
+				"room", kind & 4 ? "small" : "hall", kind & 4 ? "pin" : "token", "wrong");
 		ask(g_ptr_array_index(all->peers, i), body);
 	}
 }

@@ -11,11 +11,13 @@
 
 const char fuzz_target[] = "state";
 
-#define CONFIG "{\"general\":{\"max_rooms\":6,\"resume_timeout\":0},\"room-home\":{\"description\":\"Home\"},\"room-hall\":{\"pin\":\"1\"}}"
+#define CONFIG "{\"general\":{\"max_rooms\":6,\"resume_timeout\":0}," \
+	"\"room-home\":{\"description\":\"Home\"},\"room-hall\":{\"pin\":\"1\"}}"
 #define STEPS 60
 
 static const char *const names[] = { "home", "hall", "a", "b", "c", "d", "e", "no room" };
-static const char *const words[] = { NULL, "1", "2", "sha256:x:y", "sha256::2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae" };
+static const char *const words[] = { NULL, "1", "2", "sha256:x:y",
+		"sha256::2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae" };
 
 static fuzz_host host;
 static portal_core *core;
@@ -92,7 +94,8 @@ static void check_sealed(const json_t *state) {
 	json_t *given, *token;
 	size_t i;
 	json_object_foreach(json_object_get(state, "rooms"), name, given) {
-		const char *pin = json_string_value(json_object_get(given, "pin")), *secret = json_string_value(json_object_get(given, "secret"));
+		const char *pin = json_string_value(json_object_get(given, "pin")),
+			*secret = json_string_value(json_object_get(given, "secret"));
 		promise(pin == NULL || g_str_has_prefix(pin, "sha256:"), "the pin of %s is in the file", name);
 		promise(secret == NULL || g_str_has_prefix(secret, "sha256:"), "the secret of %s is in the file", name);
 		json_array_foreach(json_object_get(given, "allowed"), i, token)
@@ -110,7 +113,8 @@ static bool save(portal_core *of, const char *to) {
 	if(made_here)
 		check_sealed(snapshot.state);
 	promise(portal_state_write(to, snapshot.state, &error), "%s", error);
-	promise(portal_state_read(to, &again, &error) && json_equal(again, snapshot.state), "it is read back as something else: %s", error);
+	promise(portal_state_read(to, &again, &error) && json_equal(again, snapshot.state),
+		"it is read back as something else: %s", error);
 	promise(!portal_snapshot_take(of, &snapshot), "the same change is saved twice");
 	json_decref(again);
 	portal_snapshot_clear(&snapshot);
@@ -143,7 +147,8 @@ static portal_core *start(const char *from) {
 
 /* Properties: JSON in the input, else some that matter. */
 static json_t *take_properties(fuzz_input *input, const char *prefix) {
-	static const char *const some[] = { "description", "pin", "secret", "locked", "is_private", "max_members", "window", "metadata",
+	static const char *const some[] = { "description", "pin", "secret", "locked", "is_private", "max_members", "window",
+		"metadata",
 		"allowed", "signed_tokens", "max_backlog" };
 	json_t *body = json_object();
 	size_t length;
@@ -216,7 +221,8 @@ static void change(fuzz_input *input, guint8 action) {
 	g_autofree char *text = fuzz_text(reply);
 	bool saved = save(core, path), done = is_success(reply);
 	promise(saved == (done && permanent), "%s, and %s", text, saved ? "saved" : "not saved");
-	promise(!done || json_is_true(json_object_get(reply, "permanent")) == permanent, "permanent is not what was asked for: %s", text);
+	promise(!done || json_is_true(json_object_get(reply, "permanent")) == permanent,
+		"permanent is not what was asked for: %s", text);
 	promise(!(permanent && done && first[which] != NULL), "a room of the configuration was changed for good: %s", text);
 	if(!done) {
 		json_auto_t *after = list_of(core);

@@ -52,7 +52,7 @@ static json_t *field(const json_t *object, const char *name) {
 }
 
 /* A limit of a room, if it has its own, else of the server. */
-static json_int_t limit(const truth *truth, const truth_room *room, const char *name) {
+static json_int_t limit(const truth_whole *truth, const truth_room *room, const char *name) {
 	const json_t *own = room == NULL ? NULL : json_object_get(room->given, name);
 	promise(own != NULL || json_object_get(truth->general, name) != NULL, "the target does not say its %s", name);
 	return own != NULL ? json_integer_value(own) : number_of(truth->general, name);
@@ -61,7 +61,8 @@ static json_int_t limit(const truth *truth, const truth_room *room, const char *
 static bool is_on(const json_t *given, const char *name) {
 	const json_t *value = json_object_get(given, name);
 	const char *text = json_string_value(value);
-	return json_is_true(value) || (text != NULL && (g_ascii_strcasecmp(text, "yes") == 0 || g_ascii_strcasecmp(text, "true") == 0));
+	return json_is_true(value) || (text != NULL && (g_ascii_strcasecmp(text, "yes") == 0
+		|| g_ascii_strcasecmp(text, "true") == 0));
 }
 
 /* Whether it is a hash, so that nobody here knows what it stands for. */
@@ -115,11 +116,11 @@ static void free_room(void *data) {
 	g_free(room);
 }
 
-static truth_room *find_room(const truth *truth, const char *name) {
+static truth_room *find_room(const truth_whole *truth, const char *name) {
 	return name == NULL ? NULL : g_tree_lookup(truth->rooms, name);
 }
 
-static truth_room *new_room(truth *truth, const char *name, json_t *given) {
+static truth_room *new_room(truth_whole *truth, const char *name, json_t *given) {
 	truth_room *room = g_new0(truth_room, 1);
 	room->name = g_strdup(name);
 	room->given = given;
@@ -165,17 +166,17 @@ static json_t *roster_for(const truth_member *by) {
 
 /* ----- What is to be told */
 
-static size_t soft_backlog(const truth *truth, const truth_room *room) {
+static size_t soft_backlog(const truth_whole *truth, const truth_room *room) {
 	return (size_t)limit(truth, room, "max_backlog") / 4 * 3;
 }
 
 /* If it is full, or would be with so much more, it has to acknowledge something in time from now on. */
-static void mark_full(const truth *truth, truth_member *member, size_t more) {
+static void mark_full(const truth_whole *truth, truth_member *member, size_t more) {
 	if(member->peer != NULL && member->full_until == 0 && member->backlog + more > soft_backlog(truth, member->room))
 		member->full_until = truth->host.now + limit(truth, member->room, "ack_timeout") * G_USEC_PER_SEC;
 }
 
-static void will_be_told(truth *truth, truth_member *member, json_t *event) {
+static void will_be_told(truth_whole *truth, truth_member *member, json_t *event) {
 	truth_event entry = { json_incref(event), weight_of(event), member->room->version };
 	g_array_append_val(member->to_tell, entry);
 	member->backlog += entry.weight;
@@ -185,7 +186,7 @@ static void will_be_told(truth *truth, truth_member *member, json_t *event) {
 }
 
 /* The event is stolen. */
-static void others_will_be_told(truth *truth, truth_room *room, const truth_member *except, json_t *event) {
+static void others_will_be_told(truth_whole *truth, truth_room *room, const truth_member *except, json_t *event) {
 	truth_member *member;
 	each_member(room, member) {
 		if(member != except)
@@ -211,14 +212,14 @@ static void part(truth_member *member) {
 }
 
 /* Ends a membership without telling anybody. */
-static void forget(truth *truth, truth_member *member) {
+static void forget(truth_whole *truth, truth_member *member) {
 	part(member);
 	truth->backlogs -= member->backlog;
 	truth->members--;
 	g_tree_remove(member->room->members, member->id);
 }
 
-static void end_member(truth *truth, truth_member *member, const char *reason) {
+static void end_member(truth_whole *truth, truth_member *member, const char *reason) {
 	truth_room *room = member->room;
 	json_t *event = json_pack("{s:s, s:s, s:s}", "event", "left", "id", member->id, "reason", reason);
 	forget(truth, member);
@@ -226,19 +227,19 @@ static void end_member(truth *truth, truth_member *member, const char *reason) {
 	others_will_be_told(truth, room, NULL, event);
 }
 
-static void cannot_come_back(truth *truth, const char *room, const char *id, const char *code) {
+static void cannot_come_back(truth_whole *truth, const char *room, const char *id, const char *code) {
 	truth_past *past = g_new(truth_past, 1);
 	*past = (truth_past) { code, truth->host.now + HOUR };
 	g_hash_table_insert(truth->past, g_strconcat(room, " ", id, NULL), past);
 }
 
-static const char *past_of(const truth *truth, const char *room, const char *id) {
+static const char *past_of(const truth_whole *truth, const char *room, const char *id) {
 	g_autofree char *name = g_strconcat(room, " ", id, NULL);
 	const truth_past *past = g_hash_table_lookup(truth->past, name);
 	return past != NULL && past->until > truth->host.now ? past->code : NULL;
 }
 
-static void acknowledged(truth *truth, truth_member *member, guint64 ack) {
+static void acknowledged(truth_whole *truth, truth_member *member, guint64 ack) {
 	if(ack <= member->acked)
 		return;
 	while(member->acked < ack) {
@@ -256,17 +257,17 @@ static void acknowledged(truth *truth, truth_member *member, guint64 ack) {
 
 /* ----- Limits of a peer, and what it has not read */
 
-static size_t unread_allowed(const truth *truth, const truth_peer *peer) {
+static size_t unread_allowed(const truth_whole *truth, const truth_peer *peer) {
 	return MAX((size_t)limit(truth, peer->member == NULL ? NULL : peer->member->room, "max_backlog"), 1024 * 1024);
 }
 
-static void given(const truth *truth, truth_peer *peer, size_t weight) {
+static void given(const truth_whole *truth, truth_peer *peer, size_t weight) {
 	peer->unread += weight + ENVELOPE;
 	peer->ended |= peer->unread > 4 * unread_allowed(truth, peer);
 }
 
 /* One that only asks has nothing to acknowledge, so after some answers it is given something. */
-static void will_be_asked(const truth *truth, truth_peer *peer) {
+static void will_be_asked(const truth_whole *truth, truth_peer *peer) {
 	if(peer->member == NULL || peer->asked || peer->unread <= unread_allowed(truth, peer) / 4)
 		return;
 	peer->asked = true;
@@ -274,7 +275,7 @@ static void will_be_asked(const truth *truth, truth_peer *peer) {
 }
 
 /* What was granted must have been within the limits. */
-static void check_spending(const truth *truth, truth_peer *peer, double cost, size_t weight) {
+static void check_spending(const truth_whole *truth, truth_peer *peer, double cost, size_t weight) {
 	const truth_member *member = peer->member;
 	gint64 now = truth->host.now;
 	promise(peer->unread <= 2 * unread_allowed(truth, peer), "one that has %zu bytes to read was answered", peer->unread);
@@ -284,14 +285,15 @@ static void check_spending(const truth *truth, truth_peer *peer, double cost, si
 		return;
 	}
 	const truth_room *room = member->room;
-	promise(grants(&((truth_member *)member)->requests, cost, (double)limit(truth, room, "rate"), (double)limit(truth, room, "burst"), now),
+	promise(grants(&((truth_member *)member)->requests, cost, (double)limit(truth, room, "rate"),
+		(double)limit(truth, room, "burst"), now),
 		"%s asks too often", member->id);
 	promise(grants(&((truth_member *)member)->bytes, (double)weight, (double)limit(truth, room, "byte_rate"),
 		(double)limit(truth, room, "byte_burst"), now), "%s asks too much", member->id);
 }
 
 /* An answer costs what it weighs, there or not. */
-static void charge(const truth *truth, truth_peer *peer, size_t weight) {
+static void charge(const truth_whole *truth, truth_peer *peer, size_t weight) {
 	if(peer->member != NULL)
 		grants(&peer->member->bytes, (double)weight, (double)limit(truth, peer->member->room, "byte_rate"),
 			(double)limit(truth, peer->member->room, "byte_burst"), truth->host.now);
@@ -299,7 +301,7 @@ static void charge(const truth *truth, truth_peer *peer, size_t weight) {
 		grants(&peer->bytes, (double)weight, 65536, 524288, truth->host.now);
 }
 
-static void check_telling(const truth *truth, truth_room *room) {
+static void check_telling(const truth_whole *truth, truth_room *room) {
 	double rate = (double)limit(truth, room, "room_rate");
 	promise(grants(&room->telling, 1, rate, rate, truth->host.now), "too much happens in %s", room->name);
 }
@@ -308,14 +310,15 @@ static void check_telling(const truth *truth, truth_room *room) {
 
 /* What is asked for, and of whom. */
 typedef struct asking {
-	truth *truth;
+	truth_whole *truth;
 	truth_peer *peer;   /* NULL for the Admin API */
 	const json_t *body, *reply;
 } asking;
 
 static void check_seen(const asking *ask, const json_t *description, const truth_room *room) {
 	promise(json_equal(json_object_get(description, "description"), json_object_get(room->given, "description"))
-		|| json_object_get(description, "description") == json_object_get(room->given, "description"), "another description: %s", fuzz_text(ask->reply));
+		|| json_object_get(description, "description") == json_object_get(room->given, "description"),
+			"another description: %s", fuzz_text(ask->reply));
 }
 
 /* A secret of the request is that of the room, as far as this can be known here. */
@@ -374,7 +377,7 @@ static void note_credentials(truth_member *member, const json_t *message) {
 }
 
 static void joined(const asking *ask, truth_room *room, const char *id) {
-	truth *truth = ask->truth;
+	truth_whole *truth = ask->truth;
 	truth_member *member, *other;
 	promise(past_of(truth, room->name, id) == NULL, "one that was thrown out is in again: %s", fuzz_text(ask->reply));
 	promise(may_join(ask, room), "the door was shut: %s", fuzz_text(ask->reply));
@@ -382,7 +385,8 @@ static void joined(const asking *ask, truth_room *room, const char *id) {
 	promise(g_tree_nnodes(room->members) < limit(truth, room, "max_members"), "the room was full: %s", fuzz_text(ask->reply));
 	promise(truth->members < (guint)limit(truth, NULL, "max_total_members"), "the server was full: %s", fuzz_text(ask->reply));
 	promise(field(ask->body, "ack") == NULL, "there is nothing to come back to: %s", fuzz_text(ask->reply));
-	promise((field(ask->body, "key") == NULL) == (json_object_get(ask->reply, "key") != NULL), "whose key is it: %s", fuzz_text(ask->reply));
+	promise((field(ask->body, "key") == NULL) == (json_object_get(ask->reply, "key") != NULL),
+		"whose key is it: %s", fuzz_text(ask->reply));
 	check_telling(truth, room);
 	member = g_new0(truth_member, 1);
 	g_strlcpy(member->id, id, sizeof(member->id));
@@ -413,24 +417,29 @@ static void joined(const asking *ask, truth_room *room, const char *id) {
 	truth->joins++;
 	json_auto_t *roster = roster_for(member);
 	promise(json_equal(roster, json_object_get(ask->reply, "members")), "a wrong roster: %s", fuzz_text(ask->reply));
-	promise(number_of(ask->reply, "n") == 0 && number_of(ask->reply, "version") == (json_int_t)room->version, "wrong numbers: %s", fuzz_text(ask->reply));
-	promise(number_of(ask->reply, "resume_timeout") == limit(truth, room, "resume_timeout"), "another timeout: %s", fuzz_text(ask->reply));
+	promise(number_of(ask->reply, "n") == 0 && number_of(ask->reply, "version") == (json_int_t)room->version,
+		"wrong numbers: %s", fuzz_text(ask->reply));
+	promise(number_of(ask->reply, "resume_timeout") == limit(truth, room, "resume_timeout"),
+		"another timeout: %s", fuzz_text(ask->reply));
 	check_seen(ask, ask->reply, room);
 	forget_view(member, roster);
 }
 
 static void came_back(const asking *ask, truth_member *member) {
-	truth *truth = ask->truth;
+	truth_whole *truth = ask->truth;
 	truth_peer *former = member->peer;
 	const json_t *attempt = field(ask->body, "attempt"), *ack = field(ask->body, "ack");
 	guint64 got = ack == NULL ? member->acked : (guint64)json_integer_value(ack);
 	size_t again = 0;
-	promise(attempt == NULL || (guint64)json_integer_value(attempt) > member->attempt, "a stale attempt took the membership: %s", fuzz_text(ask->reply));
-	promise(got >= member->acked && got <= member->told->len, "it has events that it cannot have, or lacks those that are gone: %s", fuzz_text(ask->reply));
+	promise(attempt == NULL || (guint64)json_integer_value(attempt) > member->attempt,
+		"a stale attempt took the membership: %s", fuzz_text(ask->reply));
+	promise(got >= member->acked && got <= member->told->len,
+		"it has events that it cannot have, or lacks those that are gone: %s", fuzz_text(ask->reply));
 	for(guint64 n = got; n < member->told->len; n++)
 		again += g_array_index(member->told, truth_event, n).weight;
 	promise(grants(&member->bytes, (double)again, (double)limit(truth, member->room, "byte_rate"),
-		(double)limit(truth, member->room, "byte_burst"), truth->host.now), "too much is pushed again: %s", fuzz_text(ask->reply));
+		(double)limit(truth, member->room, "byte_burst"), truth->host.now),
+			"too much is pushed again: %s", fuzz_text(ask->reply));
 	acknowledged(truth, member, got);
 	member->attempt = MAX(member->attempt, (guint64)json_integer_value(attempt));
 	if(former == NULL) {
@@ -448,9 +457,11 @@ static void came_back(const asking *ask, truth_member *member) {
 	ask->peer->cursor = member->acked;
 	mark_full(truth, member, 0);
 	truth->resumes++;
-	promise(number_of(ask->reply, "seq") == (json_int_t)member->done && number_of(ask->reply, "ack") == (json_int_t)member->acked
+	promise(number_of(ask->reply, "seq") == (json_int_t)member->done
+		&& number_of(ask->reply, "ack") == (json_int_t)member->acked
 		&& number_of(ask->reply, "version") == (json_int_t)member->room->version, "wrong numbers: %s", fuzz_text(ask->reply));
-	promise(number_of(ask->reply, "n") >= (json_int_t)(member->told->len + member->to_tell->len), "events are missing: %s", fuzz_text(ask->reply));
+	promise(number_of(ask->reply, "n") >= (json_int_t)(member->told->len + member->to_tell->len),
+		"events are missing: %s", fuzz_text(ask->reply));
 }
 
 static void grant_join(const asking *ask) {
@@ -525,20 +536,23 @@ static bool holds(const json_t *ids, const char *id) {
 
 /* One signal to one member: in its stream, or said to be refused for being full. */
 static bool deliver(const asking *ask, truth_member *to, json_t *event, size_t weight, const json_t *full) {
-	truth *truth = ask->truth;
+	truth_whole *truth = ask->truth;
 	if(holds(full, to->id)) {
 		/* It was full, if it is with this; unless somebody was ended since, which may have made room. */
 		size_t most = (size_t)limit(truth, NULL, "max_total_backlog");
 		bool was = false;
 		for(guint i = 0; i < truth->host.told->len; i++)
 			was |= g_strcmp0(string_of(g_ptr_array_index(truth->host.told, i), "event"), "left") == 0;
-		was = was || to->real->stream.backlog + weight > soft_backlog(truth, to->room) || to->real->census->backlogs + weight > most;
+		was = was || to->real->stream.backlog + weight > soft_backlog(truth, to->room)
+			|| to->real->census->backlogs + weight > most;
 		promise(was, "%s has room for %zu bytes more: %s", to->id, weight, fuzz_text(ask->reply));
 		mark_full(truth, to, weight);
 		return false;
 	}
-	promise(to->backlog + weight <= soft_backlog(truth, to->room), "a signal goes into the last quarter: %s", fuzz_text(ask->reply));
-	promise(truth->backlogs + weight <= (size_t)limit(truth, NULL, "max_total_backlog"), "all backlogs are full: %s", fuzz_text(ask->reply));
+	promise(to->backlog + weight <= soft_backlog(truth, to->room),
+		"a signal goes into the last quarter: %s", fuzz_text(ask->reply));
+	promise(truth->backlogs + weight <= (size_t)limit(truth, NULL, "max_total_backlog"),
+		"all backlogs are full: %s", fuzz_text(ask->reply));
 	will_be_told(truth, to, event);
 	truth->deliveries++;
 	truth->bytes += (json_int_t)weight;
@@ -555,11 +569,13 @@ static json_int_t relay_one(const asking *ask, json_t *failed, size_t index, con
 		return 0;
 	}
 	json_auto_t *full = failed_to(failed, index, "recipient_full", &found);
-	json_auto_t *unknown = failed_to(failed, index, "member_not_found", &found), *self = failed_to(failed, index, "recipient_is_self", &found);
+	json_auto_t *unknown = failed_to(failed, index, "member_not_found", &found),
+		*self = failed_to(failed, index, "recipient_is_self", &found);
 	json_auto_t *event = json_pack("{s:s, s:s, s:O, s:O}", "event", "signal", "from", from->id,
 		"type", json_object_get(signal, "type"), "payload", json_object_get(signal, "payload"));
 	json_t *to = field(signal, "to");
-	json_auto_t *reached = json_array(), *ids = to == NULL ? json_array() : json_is_array(to) ? json_incref(to) : json_pack("[O]", to), *id;
+	json_auto_t *ids = json_is_array(to) ? json_incref(to) : to != NULL ? json_pack("[O]", to) : json_array();
+	json_auto_t *reached = json_array(), *id;
 	size_t weight = weight_of(event), i, lost = 0, own = 0;
 	json_int_t relayed = 0;
 	ask->truth->signals++;
@@ -581,7 +597,8 @@ static json_int_t relay_one(const asking *ask, json_t *failed, size_t index, con
 		relayed += deliver(ask, member, event, weight, full);
 	}
 	id = NULL;
-	promise(json_array_size(unknown) == lost && json_array_size(self) == own, "signal %zu failed wrongly: %s", index, fuzz_text(ask->reply));
+	promise(json_array_size(unknown) == lost && json_array_size(self) == own,
+		"signal %zu failed wrongly: %s", index, fuzz_text(ask->reply));
 	return relayed;
 }
 
@@ -590,11 +607,13 @@ static void grant_relay(const asking *ask) {
 	json_t *signals = json_object_get(ask->body, "signals"), *signal;
 	size_t i;
 	json_int_t relayed = 0;
-	promise(json_is_array(signals) && (json_int_t)json_array_size(signals) <= limit(ask->truth, ask->peer->member->room, "max_signals"),
+	promise(json_is_array(signals) && (json_int_t)json_array_size(signals) <= limit(ask->truth, ask->peer->member->room,
+		"max_signals"),
 		"too many signals: %s", fuzz_text(ask->reply));
 	json_array_foreach(signals, i, signal)
 		relayed += relay_one(ask, failed, i, signal);
-	promise(relayed == number_of(ask->reply, "relayed"), "%" JSON_INTEGER_FORMAT " were relayed: %s", relayed, fuzz_text(ask->reply));
+	promise(relayed == number_of(ask->reply, "relayed"),
+		"%" JSON_INTEGER_FORMAT " were relayed: %s", relayed, fuzz_text(ask->reply));
 	promise(json_array_size(failed) == 0, "something failed that is right: %s", fuzz_text(ask->reply));
 }
 
@@ -610,12 +629,15 @@ static bool differs(json_t **place, const json_t *body, const char *name) {
 static void grant_configure(const asking *ask) {
 	truth_member *member = ask->peer->member;
 	check_telling(ask->truth, member->room);
-	bool display = differs(&member->display, ask->body, "display"), metadata = differs(&member->metadata, ask->body, "metadata");
+	bool display = differs(&member->display, ask->body, "display"),
+		metadata = differs(&member->metadata, ask->body, "metadata");
 	if(display || metadata) {
 		member->room->version++;
-		others_will_be_told(ask->truth, member->room, member, json_pack("{s:s, s:o}", "event", "changed", "member", member_json(member)));
+		others_will_be_told(ask->truth, member->room, member,
+			json_pack("{s:s, s:o}", "event", "changed", "member", member_json(member)));
 	}
-	promise(number_of(ask->reply, "version") == (json_int_t)member->room->version, "another version: %s", fuzz_text(ask->reply));
+	promise(number_of(ask->reply, "version") == (json_int_t)member->room->version,
+		"another version: %s", fuzz_text(ask->reply));
 }
 
 static void grant_leave(const asking *ask) {
@@ -626,8 +648,10 @@ static void grant_sync(const asking *ask) {
 	const truth_member *member = ask->peer->member;
 	json_auto_t *roster = roster_for(member);
 	promise(json_equal(roster, json_object_get(ask->reply, "members")), "a wrong roster: %s", fuzz_text(ask->reply));
-	promise(number_of(ask->reply, "version") == (json_int_t)member->room->version, "another version: %s", fuzz_text(ask->reply));
-	promise(number_of(ask->reply, "n") >= (json_int_t)(member->told->len + member->to_tell->len), "events are missing: %s", fuzz_text(ask->reply));
+	promise(number_of(ask->reply, "version") == (json_int_t)member->room->version,
+		"another version: %s", fuzz_text(ask->reply));
+	promise(number_of(ask->reply, "n") >= (json_int_t)(member->told->len + member->to_tell->len),
+		"events are missing: %s", fuzz_text(ask->reply));
 }
 
 static void grant_nothing(const asking *ask) {
@@ -654,11 +678,13 @@ static void grant_list(const asking *ask) {
 		const json_t *entry = json_array_get(list, at);
 		if(entry == NULL)
 			break;
-		promise(g_strcmp0(string_of(entry, "room"), room->name) == 0, "%s is not in its place: %s", room->name, fuzz_text(ask->reply));
+		promise(g_strcmp0(string_of(entry, "room"), room->name) == 0,
+			"%s is not in its place: %s", room->name, fuzz_text(ask->reply));
 		promise(number_of(entry, "num_members") == g_tree_nnodes(room->members)
 			&& number_of(entry, "max_members") == limit(ask->truth, room, "max_members")
 			&& json_is_true(json_object_get(entry, "pin_required")) == (json_object_get(room->given, "pin") != NULL)
-			&& json_is_true(json_object_get(entry, "locked")) == is_on(room->given, "locked"), "%s is otherwise: %s", room->name, fuzz_text(ask->reply));
+			&& json_is_true(json_object_get(entry, "locked")) == is_on(room->given, "locked"),
+				"%s is otherwise: %s", room->name, fuzz_text(ask->reply));
 		check_seen(ask, entry, room);
 		at++;
 	}
@@ -719,7 +745,8 @@ static void refresh(truth_room *room) {
 static void change_room(const asking *ask, truth_room *room) {
 	room->version++;
 	refresh(room);
-	json_t *event = json_pack("{s:s, s:O*, s:O*, s:I, s:b, s:b}", "event", "room", "description", json_object_get(room->given, "description"),
+	json_t *event = json_pack("{s:s, s:O*, s:O*, s:I, s:b, s:b}", "event", "room",
+		"description", json_object_get(room->given, "description"),
 		"metadata", json_object_get(room->given, "metadata"), "max_members", limit(ask->truth, room, "max_members"),
 		"pin_required", json_object_get(room->given, "pin") != NULL, "locked", is_on(room->given, "locked"));
 	others_will_be_told(ask->truth, room, NULL, event);
@@ -729,7 +756,8 @@ static void change_room(const asking *ask, truth_room *room) {
 static void check_permanent(const asking *ask, const char *name) {
 	bool wanted = json_is_true(json_object_get(ask->body, "permanent"));
 	promise(json_is_true(json_object_get(ask->reply, "permanent")) == wanted, "permanent, or not: %s", fuzz_text(ask->reply));
-	promise(!wanted || !g_hash_table_contains(ask->truth->static_names, name), "a room of the configuration is changed for good: %s", fuzz_text(ask->reply));
+	promise(!wanted || !g_hash_table_contains(ask->truth->static_names, name),
+		"a room of the configuration is changed for good: %s", fuzz_text(ask->reply));
 }
 
 static truth_room *managed(const asking *ask) {
@@ -747,7 +775,8 @@ static void grant_create(const asking *ask) {
 	const char *name = string_of(ask->reply, "room");
 	promise(may_manage_all(ask), "not by this one: %s", fuzz_text(ask->reply));
 	promise(name != NULL && find_room(ask->truth, name) == NULL, "there are two of that name: %s", fuzz_text(ask->reply));
-	promise(g_tree_nnodes(ask->truth->rooms) < limit(ask->truth, NULL, "max_rooms"), "too many rooms: %s", fuzz_text(ask->reply));
+	promise(g_tree_nnodes(ask->truth->rooms) < limit(ask->truth, NULL, "max_rooms"),
+		"too many rooms: %s", fuzz_text(ask->reply));
 	check_permanent(ask, name);
 	json_t *given = json_object();
 	set_properties(given, ask->body, "");
@@ -793,7 +822,8 @@ static void grant_allowed(const asking *ask) {
 	}
 	json_decref(room->given);
 	room->given = changed;
-	promise(json_is_true(json_object_get(ask->reply, "enabled")) == (json_object_get(changed, "allowed") != NULL), "on or off: %s", fuzz_text(ask->reply));
+	promise(json_is_true(json_object_get(ask->reply, "enabled")) == (json_object_get(changed, "allowed") != NULL),
+		"on or off: %s", fuzz_text(ask->reply));
 	change_room(ask, room);
 }
 
@@ -821,14 +851,14 @@ static void grant_destroy(const asking *ask) {
 	g_tree_remove(ask->truth->rooms, room->name);
 }
 
-typedef struct request {
+typedef struct truth_request {
 	const char *name;
 	bool members_only, numbered;
 	bool anybodys; /* also through the Admin API */
 	void (*grant)(const asking *ask);
-} request;
+} truth_request;
 
-static const request requests[] = {
+static const truth_request requests[] = {
 	{ "join", false, false, false, grant_join },
 	{ "relay", true, true, false, grant_relay },
 	{ "configure", true, true, false, grant_configure },
@@ -847,7 +877,7 @@ static const request requests[] = {
 	{ "stats", false, false, true, grant_stats },
 };
 
-static const request *find_request(const json_t *body) {
+static const truth_request *find_request(const json_t *body) {
 	const char *name = string_of(body, "request");
 	for(size_t i = 0; name != NULL && i < G_N_ELEMENTS(requests); i++) {
 		if(strcmp(requests[i].name, name) == 0)
@@ -857,13 +887,16 @@ static const request *find_request(const json_t *body) {
 }
 
 /* What a request counts for: one for each recipient of each signal, at least one. */
-static double cost_of(const truth_peer *peer, const request *request, const json_t *body) {
+static double cost_of(const truth_peer *peer, const truth_request *request, const json_t *body) {
 	double cost = 0;
 	size_t i;
 	json_t *signal;
 	json_array_foreach(request->grant == grant_relay ? json_object_get(body, "signals") : NULL, i, signal) {
 		const json_t *to = field(signal, "to");
-		cost += to == NULL ? g_tree_nnodes(peer->member->room->members) - 1 : json_is_array(to) ? (double)json_array_size(to) : 1;
+		if(to == NULL)
+			cost += g_tree_nnodes(peer->member->room->members) - 1;
+		else
+			cost += json_is_array(to) ? (double)json_array_size(to) : 1;
 	}
 	return MAX(1, cost);
 }
@@ -878,15 +911,17 @@ static bool is_far(truth_bucket *bucket, double rate, double burst, double large
 
 /* Rates of inputs that have none to speak of; wrong tries at secrets have rates of their own. */
 static bool may_be_limited(const asking *ask, truth_room *room) {
-	const truth *truth = ask->truth;
+	const truth_whole *truth = ask->truth;
 	truth_peer *peer = ask->peer;
 	truth_member *member = peer->member;
-	if(member == NULL || peer->unread > 2 * unread_allowed(truth, peer) || strstr(string_of(ask->reply, "error"), "wrong tries") != NULL)
+	if(member == NULL || peer->unread > 2 * unread_allowed(truth, peer)
+			|| strstr(string_of(ask->reply, "error"), "wrong tries") != NULL)
 		return true;
 	gint64 now = truth->host.now;
 	double room_rate = (double)limit(truth, room, "room_rate");
 	return !is_far(&member->requests, (double)limit(truth, room, "rate"), (double)limit(truth, room, "burst"), 100000, now)
-		|| !is_far(&member->bytes, (double)limit(truth, room, "byte_rate"), (double)limit(truth, room, "byte_burst"), 100000000, now)
+		|| !is_far(&member->bytes, (double)limit(truth, room, "byte_rate"), (double)limit(truth, room, "byte_burst"),
+			100000000, now)
 		|| !is_far(&room->telling, room_rate, room_rate, 100000, now);
 }
 
@@ -895,13 +930,13 @@ static bool says(const asking *ask, const char *name, const char *wanted) {
 }
 
 /* A peer may be wrong three times, and then once in two seconds. */
-static void count_try(const truth *truth, truth_peer *peer) {
+static void count_try(const truth_whole *truth, truth_peer *peer) {
 	promise(grants(&peer->tries, 1, 0.5, 3, truth->host.now), "a peer may guess as often as it likes");
 }
 
 /* Every refusal has its reason; one that is not listed here is about a field, or is looked at where it is expected. */
-static void check_refusal(const asking *ask, const request *request, const char *code) {
-	const truth *truth = ask->truth;
+static void check_refusal(const asking *ask, const truth_request *request, const char *code) {
+	const truth_whole *truth = ask->truth;
 	const truth_peer *peer = ask->peer;
 	const char *name = string_of(ask->body, "room"), *key = string_of(ask->body, "key");
 	truth_room *room = find_room(truth, name);
@@ -930,7 +965,8 @@ static void check_refusal(const asking *ask, const request *request, const char 
 		right = joins ? truth->members >= (guint)limit(truth, NULL, "max_total_members")
 			: g_tree_nnodes(truth->rooms) >= limit(truth, NULL, "max_rooms");
 	else if(strcmp(code, "wrong_pin") == 0)
-		right = member == NULL && json_object_get(room->given, "pin") != NULL && !says(ask, "pin", string_of(room->given, "pin"));
+		right = member == NULL && json_object_get(room->given, "pin") != NULL
+			&& !says(ask, "pin", string_of(room->given, "pin"));
 	else if(strcmp(code, "wrong_token") == 0)
 		right = member == NULL && (json_object_get(room->given, "allowed") != NULL || is_on(room->given, "signed_tokens"));
 	else if(strcmp(code, "peer_used") == 0)
@@ -964,7 +1000,7 @@ static bool fits(const json_t *value, size_t size, json_int_t most) {
 }
 
 /* A request was carried out, or refused, which changes nothing. */
-static void judge(truth *truth, truth_peer *peer, const request *request, const json_t *body, const json_t *reply) {
+static void judge(truth_whole *truth, truth_peer *peer, const truth_request *request, const json_t *body, const json_t *reply) {
 	const char *code = fuzz_check_answer(reply), *name = string_of(body, "room");
 	asking ask = { truth, peer, body, reply };
 	if(code != NULL) {
@@ -976,7 +1012,8 @@ static void judge(truth *truth, truth_peer *peer, const request *request, const 
 	}
 	size_t weight = 0;
 	promise(request != NULL, "there is no such request: %s", fuzz_text(reply));
-	promise(portal_weigh(body, (int)limit(truth, NULL, "max_depth"), &weight), "the request is nested too deep: %s", fuzz_text(reply));
+	promise(portal_weigh(body, (int)limit(truth, NULL, "max_depth"), &weight),
+		"the request is nested too deep: %s", fuzz_text(reply));
 	promise((json_int_t)weight <= limit(truth, NULL, "max_request"), "the request is too large: %s", fuzz_text(reply));
 	promise(!request->members_only || peer->member != NULL, "for members only: %s", fuzz_text(reply));
 	if(peer == NULL) {
@@ -988,13 +1025,14 @@ static void judge(truth *truth, truth_peer *peer, const request *request, const 
 	const truth_room *room = peer->member != NULL ? peer->member->room : find_room(truth, name);
 	if(request->grant == grant_join || request->grant == grant_configure)
 		promise(fits(display, json_string_length(display), limit(truth, room, "max_display"))
-			&& fits(metadata, metadata == NULL ? 0 : weight_of(metadata), limit(truth, room, "max_metadata")), "it is too large: %s", fuzz_text(reply));
+			&& fits(metadata, metadata == NULL ? 0 : weight_of(metadata), limit(truth, room, "max_metadata")),
+				"it is too large: %s", fuzz_text(reply));
 	request->grant(&ask);
 }
 
 /* ----- Order */
 
-static void account(const truth *truth, truth_peer *peer, const json_t *answer) {
+static void account(const truth_whole *truth, truth_peer *peer, const json_t *answer) {
 	size_t weight = weight_of(answer);
 	charge(truth, peer, weight);
 	given(truth, peer, weight);
@@ -1002,7 +1040,7 @@ static void account(const truth *truth, truth_peer *peer, const json_t *answer) 
 }
 
 /* The next number was answered: unless it is to come again, it took effect. */
-static void turn_taken(truth *truth, truth_peer *peer, const request *request, const json_t *body, json_t *reply) {
+static void turn_taken(truth_whole *truth, truth_peer *peer, const truth_request *request, const json_t *body, json_t *reply) {
 	truth_member *member = peer->member;
 	const char *code = string_of(reply, "code");
 	judge(truth, peer, request, body, reply);
@@ -1012,7 +1050,7 @@ static void turn_taken(truth *truth, truth_peer *peer, const request *request, c
 	}
 }
 
-static void given_again(const truth *truth, truth_peer *peer, guint64 seq, const json_t *body, const json_t *reply) {
+static void given_again(const truth_whole *truth, truth_peer *peer, guint64 seq, const json_t *body, const json_t *reply) {
 	const truth_member *member = peer->member;
 	const char *code = fuzz_check_answer(reply);
 	guint64 window = (guint64)limit(truth, member->room, "window");
@@ -1020,8 +1058,10 @@ static void given_again(const truth *truth, truth_peer *peer, guint64 seq, const
 	for(guint64 at = seq; at <= member->done; at++)
 		weight += weight_of(g_ptr_array_index(member->answers, at - 1));
 	if(json_object_get(reply, "duplicate") == NULL) {
-		bool kept = member->done - seq < window && (seq == member->done || (json_int_t)weight <= limit(truth, NULL, "max_request"));
-		promise(g_strcmp0(code, "rate_limited") == 0 || (!kept && g_strcmp0(code, "answer_gone") == 0), "no second answer: %s", fuzz_text(reply));
+		bool kept = member->done - seq < window && (seq == member->done
+			|| (json_int_t)weight <= limit(truth, NULL, "max_request"));
+		promise(g_strcmp0(code, "rate_limited") == 0 || (!kept && g_strcmp0(code, "answer_gone") == 0),
+			"no second answer: %s", fuzz_text(reply));
 		return;
 	}
 	json_auto_t *wanted = json_copy(g_ptr_array_index(member->answers, seq - 1));
@@ -1049,12 +1089,14 @@ static gboolean has_seq(void *key, void *value, void *seq) {
 }
 
 /* What is refused on sight waits with nothing but its number. */
-static bool is_refused_on_sight(const truth *truth, const json_t *body) {
+static bool is_refused_on_sight(const truth_whole *truth, const json_t *body) {
 	size_t weight = 0;
-	return !portal_weigh(body, (int)limit(truth, NULL, "max_depth"), &weight) || (json_int_t)weight > limit(truth, NULL, "max_request");
+	return !portal_weigh(body, (int)limit(truth, NULL, "max_depth"), &weight)
+		|| (json_int_t)weight > limit(truth, NULL, "max_request");
 }
 
-static void put_in_order(truth *truth, truth_peer *peer, const request *request, guint64 seq, const char *transaction, json_t *body,
+static void put_in_order(truth_whole *truth, truth_peer *peer, const truth_request *request, guint64 seq,
+		const char *transaction, json_t *body,
 		json_t *reply) {
 	truth_member *member = peer->member;
 	const char *code = string_of(reply, "code");
@@ -1068,7 +1110,8 @@ static void put_in_order(truth *truth, truth_peer *peer, const request *request,
 		turn_taken(truth, peer, request, body, reply);
 	} else if(reply != NULL) {
 		promise(g_strcmp0(code, "window_exceeded") == 0, "%" G_GUINT64_FORMAT " does not wait for its turn", seq);
-		promise(seq - member->done > window || (json_int_t)(held_weight(member, seq) + weight) > limit(truth, NULL, "max_request"),
+		promise(seq - member->done > window || (json_int_t)(held_weight(member, seq) + weight) > limit(truth, NULL,
+			"max_request"),
 			"%" G_GUINT64_FORMAT " could wait", seq);
 	} else {
 		truth_held *held = g_new(truth_held, 1);
@@ -1081,7 +1124,7 @@ static void put_in_order(truth *truth, truth_peer *peer, const request *request,
 }
 
 /* The core has queued answers for this peer: to what waited, and what was kept back. */
-static void late_answers(truth *truth, truth_peer *peer) {
+static void late_answers(truth_whole *truth, truth_peer *peer) {
 	GQueue *queue = &peer->real->answers;
 	const portal_push *first = g_queue_peek_head(queue);
 	/* It was closed, just now maybe (settled() looks why): then there is nothing but that. */
@@ -1099,7 +1142,8 @@ static void late_answers(truth *truth, truth_peer *peer) {
 		}
 		char *transaction = NULL;
 		truth_held *held = NULL;
-		bool was_held = member != NULL && g_hash_table_steal_extended(member->held, push->transaction, (void **)&transaction, (void **)&held);
+		bool was_held = member != NULL && g_hash_table_steal_extended(member->held, push->transaction,
+			(void **)&transaction, (void **)&held);
 		promise(was_held, "an answer to something that did not wait");
 		promise(held->seq == member->done + 1, "%" G_GUINT64_FORMAT " follows %" G_GUINT64_FORMAT, held->seq, member->done);
 		turn_taken(truth, peer, find_request(held->body), held->body, push->message);
@@ -1111,7 +1155,7 @@ static void late_answers(truth *truth, truth_peer *peer) {
 
 /* ----- What time and size have ended */
 
-static void ended(truth *truth, truth_member *member, const char *reason) {
+static void ended(truth_whole *truth, truth_member *member, const char *reason) {
 	gint64 now = truth->host.now;
 	truth_peer *peer = member->peer;
 	if(strcmp(reason, "timeout") == 0) {
@@ -1129,12 +1173,13 @@ static void ended(truth *truth, truth_member *member, const char *reason) {
 	end_member(truth, member, reason);
 }
 
-static void settled(truth *truth) {
+static void settled(truth_whole *truth) {
 	GPtrArray *told = truth->host.told;
 	for(guint i = 0; i < told->len; i++) {
 		const json_t *event = g_ptr_array_index(told, i);
 		const char *reason = string_of(event, "reason");
-		if(g_strcmp0(string_of(event, "event"), "left") != 0 || (strcmp(reason, "timeout") != 0 && strcmp(reason, "too_slow") != 0))
+		if(g_strcmp0(string_of(event, "event"), "left") != 0
+				|| (strcmp(reason, "timeout") != 0 && strcmp(reason, "too_slow") != 0))
 			continue;
 		truth_room *room = find_room(truth, string_of(event, "room"));
 		truth_member *member = room == NULL ? NULL : g_tree_lookup(room->members, string_of(event, "id"));
@@ -1147,8 +1192,8 @@ static void settled(truth *truth) {
 
 /* ----- Calls */
 
-truth *truth_new(const char *config) {
-	truth *made = g_new0(truth, 1);
+truth_whole *truth_new(const char *config) {
+	truth_whole *made = g_new0(truth_whole, 1);
 	portal_config_error error = { 0 };
 	json_auto_t *json = json_loads(config, 0, NULL);
 	g_autoptr(portal_config) wanted = portal_config_new(json, &error);
@@ -1174,7 +1219,7 @@ static void free_peer(truth_peer *peer) {
 	g_free(peer);
 }
 
-void truth_free(truth *truth) {
+void truth_free(truth_whole *truth) {
 	portal_free(truth->core);
 	for(guint i = 0; i < truth->peers->len; i++)
 		free_peer(g_ptr_array_index(truth->peers, i));
@@ -1188,14 +1233,14 @@ void truth_free(truth *truth) {
 }
 
 /* Late answers first, since they belong to what was asked; then what the core has ended. */
-static void finish_call(truth *truth) {
+static void finish_call(truth_whole *truth) {
 	for(guint i = 0; i < truth->peers->len; i++)
 		late_answers(truth, g_ptr_array_index(truth->peers, i));
 	settled(truth);
 	truth->caller = NULL;
 }
 
-truth_peer *truth_attach(truth *truth) {
+truth_peer *truth_attach(truth_whole *truth) {
 	truth_peer *peer = g_new0(truth_peer, 1);
 	peer->delayed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	peer->real = portal_attach(truth->core, peer);
@@ -1203,7 +1248,7 @@ truth_peer *truth_attach(truth *truth) {
 	return peer;
 }
 
-void truth_detach(truth *truth, truth_peer *peer) {
+void truth_detach(truth_whole *truth, truth_peer *peer) {
 	truth_member *member = peer->member;
 	json_int_t seconds = member == NULL ? 0 : limit(truth, member->room, "resume_timeout");
 	portal_detach(truth->core, peer->real);
@@ -1230,8 +1275,8 @@ static bool read_count(const json_t *body, const char *name, json_int_t least, g
 }
 
 /* Whose member it is; `ack`, honoured even if the rest is refused; `seq`. */
-static void follow(truth *truth, truth_peer *peer, const char *transaction, json_t *body, json_t *reply) {
-	const request *request = find_request(body);
+static void follow(truth_whole *truth, truth_peer *peer, const char *transaction, json_t *body, json_t *reply) {
+	const truth_request *request = find_request(body);
 	guint64 ack = 0, seq = 0;
 	bool right = json_is_object(body) && request != NULL && (!request->members_only || peer->member != NULL);
 	if(right && peer->member != NULL) {
@@ -1253,7 +1298,7 @@ static void follow(truth *truth, truth_peer *peer, const char *transaction, json
 	}
 }
 
-void truth_ask(truth *truth, truth_peer *peer, json_t *body) {
+void truth_ask(truth_whole *truth, truth_peer *peer, json_t *body) {
 	g_autofree char *transaction = g_strdup_printf("%" G_GUINT64_FORMAT, ++peer->transactions);
 	truth->caller = peer;
 	json_auto_t *reply = portal_handle(truth->core, peer->real, transaction, body);
@@ -1263,7 +1308,8 @@ void truth_ask(truth *truth, truth_peer *peer, json_t *body) {
 		account(truth, peer, reply);
 	else if(g_hash_table_contains(peer->delayed, transaction)) {
 		/* A refusal that nobody has seen yet; it cannot be large. */
-		promise(peer->real->unread - peer->unread < 2048, "an answer that is kept back weighs %zu", peer->real->unread - peer->unread);
+		promise(peer->real->unread - peer->unread < 2048,
+			"an answer that is kept back weighs %zu", peer->real->unread - peer->unread);
 		peer->unread = peer->real->unread;
 		will_be_asked(truth, peer);
 	}
@@ -1272,7 +1318,7 @@ void truth_ask(truth *truth, truth_peer *peer, json_t *body) {
 	json_decref(body);
 }
 
-void truth_ask_admin(truth *truth, json_t *body) {
+void truth_ask_admin(truth_whole *truth, json_t *body) {
 	json_auto_t *reply = portal_admin(truth->core, body);
 	portal_snapshot snapshot;
 	truth->requests++;
@@ -1284,7 +1330,7 @@ void truth_ask_admin(truth *truth, json_t *body) {
 	json_decref(body);
 }
 
-void truth_pass(truth *truth, gint64 milliseconds) {
+void truth_pass(truth_whole *truth, gint64 milliseconds) {
 	truth->host.now += milliseconds * 1000;
 	portal_tick(truth->core);
 	finish_call(truth);
@@ -1314,13 +1360,14 @@ static void show(truth_member *member, const json_t *event) {
 }
 
 /* What is new to the client has to be what was next to be told, or something that the core thinks of by itself. */
-static void read_new(truth *truth, truth_member *member, json_t *event) {
+static void read_new(truth_whole *truth, truth_member *member, json_t *event) {
 	const char *name = string_of(event, "event");
 	truth_event entry = { json_incref(event), weight_of(event), 0 };
 	promise(name != NULL, "an event has no name: %s", fuzz_text(event));
 	truth->events++;
 	if(strcmp(name, "ack") == 0 || strcmp(name, "ice") == 0) {
-		promise(strcmp(name, "ice") == 0 ? json_array_size(json_object_get(event, "ice_servers")) > 0 : json_object_size(event) == 1,
+		promise(strcmp(name, "ice") == 0 ? json_array_size(json_object_get(event, "ice_servers")) > 0
+			: json_object_size(event) == 1,
 			"more than its name: %s", fuzz_text(event));
 		promise(strcmp(name, "ice") == 0 || member->asks-- > 0, "%s is asked for nothing", member->id);
 		note_credentials(member, event);
@@ -1337,34 +1384,39 @@ static void read_new(truth *truth, truth_member *member, json_t *event) {
 	show(member, event);
 }
 
-static void read_events(truth *truth, truth_peer *peer, const json_t *message) {
+static void read_events(truth_whole *truth, truth_peer *peer, const json_t *message) {
 	truth_member *member = peer->member;
 	json_t *events = json_object_get(message, "events"), *event;
 	size_t i, weight = 0;
 	promise(member != NULL, "one that is in no room hears of one: %s", fuzz_text(message));
 	guint64 n = MAX(peer->cursor, member->acked) + 1;
-	promise(g_strcmp0(string_of(message, "portal"), "event") == 0 && g_strcmp0(string_of(message, "room"), member->room->name) == 0,
+	promise(g_strcmp0(string_of(message, "portal"), "event") == 0
+		&& g_strcmp0(string_of(message, "room"), member->room->name) == 0,
 		"not from its room: %s", fuzz_text(message));
 	promise(number_of(message, "n") == (json_int_t)n, "it should go on with %" G_GUINT64_FORMAT ": %s", n, fuzz_text(message));
-	promise(json_array_size(events) > 0 && json_array_size(events) <= EVENTS_A_PUSH, "a push of no size: %s", fuzz_text(message));
+	promise(json_array_size(events) > 0 && json_array_size(events) <= EVENTS_A_PUSH,
+		"a push of no size: %s", fuzz_text(message));
 	json_array_foreach(events, i, event) {
 		weight += weight_of(event);
 		if(n + i > member->told->len) {
 			read_new(truth, member, event);
 		} else {
-			promise(json_equal(g_array_index(member->told, truth_event, n + i - 1).event, event), "it was told otherwise before: %s", fuzz_text(message));
+			promise(json_equal(g_array_index(member->told, truth_event, n + i - 1).event, event),
+				"it was told otherwise before: %s", fuzz_text(message));
 			truth->replays++;
 		}
 	}
 	promise(json_array_size(events) == 1 || weight <= BYTES_A_PUSH, "a push of %zu bytes", weight);
 	peer->cursor = n + json_array_size(events) - 1;
 	guint64 version = g_array_index(member->told, truth_event, peer->cursor - 1).version;
-	promise(version == 0 || number_of(message, "version") == (json_int_t)version, "it is not version %" G_GUINT64_FORMAT ": %s", version, fuzz_text(message));
-	promise(number_of(message, "version") <= (json_int_t)member->room->version, "a version that is still to come: %s", fuzz_text(message));
+	promise(version == 0 || number_of(message, "version") == (json_int_t)version,
+		"it is not version %" G_GUINT64_FORMAT ": %s", version, fuzz_text(message));
+	promise(number_of(message, "version") <= (json_int_t)member->room->version,
+		"a version that is still to come: %s", fuzz_text(message));
 	given(truth, peer, weight);
 }
 
-bool truth_read(truth *truth, truth_peer *peer) {
+bool truth_read(truth_whole *truth, truth_peer *peer) {
 	portal_push push;
 	const truth_member *member = peer->member;
 	if(!portal_next_push(truth->core, peer->real, &push)) {
@@ -1376,7 +1428,8 @@ bool truth_read(truth *truth, truth_peer *peer) {
 	const char *kind = string_of(push.message, "portal");
 	promise(kind != NULL && fuzz_can_be_written(push.message), "a push that cannot be written");
 	if(push.transaction == NULL && strcmp(kind, "closed") == 0) {
-		promise(g_strcmp0(peer->notice, string_of(push.message, "reason")) == 0, "it was not closed for that: %s", fuzz_text(push.message));
+		promise(g_strcmp0(peer->notice, string_of(push.message, "reason")) == 0,
+			"it was not closed for that: %s", fuzz_text(push.message));
 		peer->notice = NULL;
 		late_answers(truth, peer); /* that were queued behind it */
 	} else if(push.transaction != NULL) {
@@ -1392,14 +1445,15 @@ bool truth_read(truth *truth, truth_peer *peer) {
 
 /* ----- The core's own books */
 
-static void check_member(const truth *truth, truth_member *member, guint *slow) {
+static void check_member(const truth_whole *truth, truth_member *member, guint *slow) {
 	const portal_member *real = member->real;
 	const portal_stream *stream = &real->stream;
 	promise(strcmp(real->id, member->id) == 0 && strcmp(real->room->name, member->room->name) == 0, "another member");
 	promise(real->peer == (member->peer == NULL ? NULL : member->peer->real), "%s has another peer", member->id);
 	promise(real->peer == NULL || real->peer->member == real, "the peer of %s has another member", member->id);
 	promise((real->in_away != NULL) == (real->peer == NULL), "%s is away, or not", member->id);
-	promise(stream->acked == member->acked && stream->pushed == member->told->len, "%s has another number of events", member->id);
+	promise(stream->acked == member->acked && stream->pushed == member->told->len,
+		"%s has another number of events", member->id);
 	promise(stream->done == member->done, "another number of requests of %s is done", member->id);
 	promise((stream->waiting == NULL ? 0 : g_hash_table_size(stream->waiting)) == g_hash_table_size(member->held),
 		"another number of requests of %s waits", member->id);
@@ -1410,14 +1464,15 @@ static void check_member(const truth *truth, truth_member *member, guint *slow) 
 		"a backlog of %zu bytes is counted as %zu", member->backlog, stream->backlog);
 	promise(stream->backlog <= (size_t)limit(truth, member->room, "max_backlog"), "%s has more than max_backlog", member->id);
 	promise(member->peer != NULL || member->away_until > truth->host.now, "%s is away for ever", member->id);
-	promise(member->full_until == 0 || member->full_until > truth->host.now, "%s does not read, and is still there", member->id);
+	promise(member->full_until == 0 || member->full_until > truth->host.now,
+		"%s does not read, and is still there", member->id);
 	promise(real->attempt == member->attempt, "another attempt of %s counts", member->id);
 	*slow += real->in_full != NULL;
 	member->seen_backlog = stream->backlog;
 	member->added = 0;
 }
 
-static void check_peer(const truth *truth, const truth_peer *peer) {
+static void check_peer(const truth_whole *truth, const truth_peer *peer) {
 	const portal_peer *real = peer->real;
 	promise((real->member == NULL) == (peer->member == NULL), "a peer is in a room, or not");
 	promise(real->member == NULL || real->member == peer->member->real, "a peer has another member");
@@ -1430,12 +1485,14 @@ static void check_peer(const truth *truth, const truth_peer *peer) {
 }
 
 /* What an administrator is told of a peer. */
-static void check_description(const truth *truth, const truth_peer *peer) {
+static void check_description(const truth_whole *truth, const truth_peer *peer) {
 	json_auto_t *description = portal_describe(truth->core, peer->real);
 	const truth_member *member = peer->member;
-	promise(number_of(description, "requests") == (json_int_t)peer->transactions && number_of(description, "unread") == (json_int_t)peer->unread,
+	promise(number_of(description, "requests") == (json_int_t)peer->transactions
+		&& number_of(description, "unread") == (json_int_t)peer->unread,
 		"a peer is otherwise: %s", fuzz_text(description));
-	promise((json_object_get(description, "room") != NULL) == (member != NULL), "it is in a room, or not: %s", fuzz_text(description));
+	promise((json_object_get(description, "room") != NULL) == (member != NULL),
+		"it is in a room, or not: %s", fuzz_text(description));
 	promise(member == NULL || (number_of(description, "seq") == (json_int_t)member->done
 		&& number_of(description, "acked") == (json_int_t)member->acked
 		&& number_of(description, "n") == number_of(description, "pushed") + number_of(description, "queued")
@@ -1443,7 +1500,7 @@ static void check_description(const truth *truth, const truth_peer *peer) {
 }
 
 /* What the core says of itself. The Admin API has no rates, so this changes nothing but the count of requests. */
-static json_t *admin(truth *truth, const char *request, const char *room) {
+static json_t *admin(truth_whole *truth, const char *request, const char *room) {
 	json_auto_t *body = json_pack("{s:s, s:s*}", "request", request, "room", room);
 	json_t *reply = portal_admin(truth->core, body);
 	asking ask = { truth, NULL, body, reply };
@@ -1453,26 +1510,30 @@ static json_t *admin(truth *truth, const char *request, const char *room) {
 	return reply;
 }
 
-static void check_stats(truth *truth, guint away, guint slow, size_t backlog) {
+static void check_stats(truth_whole *truth, guint away, guint slow, size_t backlog) {
 	json_auto_t *stats = admin(truth, "stats", NULL);
 	const struct { const char *name; json_int_t wanted; } rows[] = {
 		{ "rooms", g_tree_nnodes(truth->rooms) }, { "members", truth->members }, { "away", away }, { "slow", slow },
-		{ "backlog", (json_int_t)backlog }, { "requests", truth->requests }, { "joins", truth->joins }, { "resumes", truth->resumes },
-		{ "signals", truth->signals }, { "deliveries", truth->deliveries }, { "bytes", truth->bytes }, { "replays", truth->replays },
+		{ "backlog", (json_int_t)backlog }, { "requests", truth->requests }, { "joins", truth->joins },
+			{ "resumes", truth->resumes },
+		{ "signals", truth->signals }, { "deliveries", truth->deliveries }, { "bytes", truth->bytes },
+			{ "replays", truth->replays },
 	};
 	for(size_t i = 0; i < G_N_ELEMENTS(rows); i++)
 		promise(number_of(stats, rows[i].name) == rows[i].wanted, "%s should be %" JSON_INTEGER_FORMAT ": %s", rows[i].name,
 			rows[i].wanted, fuzz_text(stats));
-	promise(number_of(json_object_get(stats, "latency"), "count") == truth->events, "%" JSON_INTEGER_FORMAT " events: %s", truth->events, fuzz_text(stats));
+	promise(number_of(json_object_get(stats, "latency"), "count") == truth->events,
+		"%" JSON_INTEGER_FORMAT " events: %s", truth->events, fuzz_text(stats));
 }
 
-static void check_whole_room(truth *truth, truth_room *room) {
+static void check_whole_room(truth_whole *truth, truth_room *room) {
 	json_auto_t *members = admin(truth, "listmembers", room->name), *stats = admin(truth, "stats", room->name);
-	promise(json_array_size(json_object_get(members, "members")) == (size_t)g_tree_nnodes(room->members), "not all of %s", room->name);
+	promise(json_array_size(json_object_get(members, "members")) == (size_t)g_tree_nnodes(room->members),
+		"not all of %s", room->name);
 	promise(number_of(stats, "members") == g_tree_nnodes(room->members), "another number is in %s", room->name);
 }
 
-void truth_check(truth *truth, bool whole) {
+void truth_check(truth_whole *truth, bool whole) {
 	guint away = 0, slow = 0;
 	size_t backlog = 0;
 	const portal_census *census = NULL;
@@ -1491,7 +1552,8 @@ void truth_check(truth *truth, bool whole) {
 			away += member->peer == NULL;
 			backlog += member->real->stream.backlog;
 		}
-		promise(real == NULL || portal_room_count(real) == (guint)g_tree_nnodes(room->members), "another number is in %s", room->name);
+		promise(real == NULL || portal_room_count(real) == (guint)g_tree_nnodes(room->members),
+			"another number is in %s", room->name);
 		promise(real == NULL || real->version == room->version, "%s is at another version", room->name);
 	}
 	promise(census == NULL || (census->members == truth->members && census->backlogs == backlog
@@ -1510,7 +1572,7 @@ void truth_check(truth *truth, bool whole) {
 	check_stats(truth, away, slow, backlog);
 }
 
-void truth_check_views(truth *truth) {
+void truth_check_views(truth_whole *truth) {
 	truth_room *room;
 	truth_member *member;
 	each_room(truth, room) {
@@ -1519,7 +1581,8 @@ void truth_check_views(truth *truth) {
 				continue;
 			promise(member->asks == 0, "%s should be asked to acknowledge", member->id);
 			gint64 left = member->expires - truth->host.host.time(&truth->host);
-			promise(member->expires == 0 || left >= TURN_TTL / 4, "the credentials of %s end in %d seconds", member->id, (int)left);
+			promise(member->expires == 0 || left >= TURN_TTL / 4,
+				"the credentials of %s end in %d seconds", member->id, (int)left);
 			json_auto_t *roster = roster_for(member), *wanted = json_object(), *other;
 			size_t i;
 			json_array_foreach(roster, i, other)

@@ -78,7 +78,7 @@ struct truth_peer {
 	guint64 transactions;
 };
 
-typedef struct truth {
+typedef struct truth_whole {
 	fuzz_host host;
 	portal_core *core;
 	json_t *general;           /*!< of the configuration: all limits are in it */
@@ -92,29 +92,29 @@ typedef struct truth {
 	json_int_t requests, joins, resumes, signals, deliveries, bytes, events, replays;
 	const truth_peer *caller;  /*!< whose request is being carried out */
 	bool lost;                 /*!< the core did what nobody can know from outside: the run ends here */
-} truth;
+} truth_whole;
 
-truth *truth_new(const char *config);
-void truth_free(truth *truth);
+truth_whole *truth_new(const char *config);
+void truth_free(truth_whole *truth);
 
-truth_peer *truth_attach(truth *truth);
-void truth_detach(truth *truth, truth_peer *peer);
+truth_peer *truth_attach(truth_whole *truth);
+void truth_detach(truth_whole *truth, truth_peer *peer);
 
 /*! \brief A request (stolen), with everything that follows from it. */
-void truth_ask(truth *truth, truth_peer *peer, json_t *body);
+void truth_ask(truth_whole *truth, truth_peer *peer, json_t *body);
 
 /*! \brief The same through the Admin API. */
-void truth_ask_admin(truth *truth, json_t *body);
+void truth_ask_admin(truth_whole *truth, json_t *body);
 
-void truth_pass(truth *truth, gint64 milliseconds);
+void truth_pass(truth_whole *truth, gint64 milliseconds);
 
 /*! \brief The client of a peer reads one push. @returns whether there was one */
-bool truth_read(truth *truth, truth_peer *peer);
+bool truth_read(truth_whole *truth, truth_peer *peer);
 
 /*! \brief Compares the core's books with these. \param whole also all that it says of itself when it is asked */
-void truth_check(truth *truth, bool whole);
+void truth_check(truth_whole *truth, bool whole);
 
 /*! \brief Once everything was read: each client's picture of its room is the room. */
-void truth_check_views(truth *truth);
+void truth_check_views(truth_whole *truth);
 
 #endif

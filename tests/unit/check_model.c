@@ -22,7 +22,8 @@
 #define EVENTS 5
 #define ROUNDS 100 /* enough to do all that is left to be done */
 
-static const char *const rules[] = { "NO_ORDER", "NO_ONCE", "NO_KEPT", "NO_UNUSED", "NO_RESEND", "NO_REPLAY", "NO_ATTEMPT", "NO_HOLDER",
+static const char *const rules[] = { "NO_ORDER", "NO_ONCE", "NO_KEPT", "NO_UNUSED", "NO_RESEND", "NO_REPLAY",
+		"NO_ATTEMPT", "NO_HOLDER",
 	"NO_CURRENT", "NO_KEEPING", "NO_ACK", "NO_REFUSAL", "NO_RESERVE", "NO_NEW_PEER" };
 
 /* One handle of B's: what was sent on it and has not been run, what was answered, what was pushed. */
@@ -112,7 +113,8 @@ static bool read_join(int p, int n) {
 }
 
 static bool send_number(int p, int n) {
-	if(p != current || !open || links[p].peer == NULL || answered[n] || outstanding[n] || (n == LEAVE && (!has_all() || lives < 2 || life > 1)))
+	if(p != current || !open || links[p].peer == NULL || answered[n] || outstanding[n]
+			|| (n == LEAVE && (!has_all() || lives < 2 || life > 1)))
 		return false;
 	links[p].copies[n]++;
 	links[p].life_of[n] = life;
@@ -143,7 +145,8 @@ static bool read_answer(int p, int n) {
 		outstanding[n] = false;
 	} else {
 		/* To have left already is what it wanted. */
-		bool good = n == LEAVE ? code == NULL || strcmp(code, "room_not_set") == 0 : json_integer_value(json_object_get(answer, "relayed")) == 1;
+		bool good = n == LEAVE ? code == NULL || strcmp(code, "room_not_set") == 0
+			: json_integer_value(json_object_get(answer, "relayed")) == 1;
 		ck_assert_msg(good, "%s: request %d was answered with %s", rule, n, code);
 		answered[n] = true;
 		if(n == LEAVE)
@@ -171,7 +174,8 @@ static bool read_push(int p, int n) {
 		if(first + (int)i <= got)
 			continue;
 		ck_assert_msg(++got <= events_of_all(), "%s: event %d, of %d", rule, got, events_of_all());
-		int payload = (int)json_integer_value(json_array_get(json_object_get(event, "payload"), 0)); /* 0 of what is no signal */
+		int payload = (int)json_integer_value(json_array_get(json_object_get(event, "payload"),
+			0)); /* 0 of what is no signal */
 		ck_assert_msg(payload == expected[got], "%s: event %d is signal %d, not %d", rule, got, payload, expected[got]);
 		links[p].acks[got] = true;
 	}
@@ -207,8 +211,10 @@ static void let_a_hear(void) {
 			joins_seen++;
 			heard = 0;
 		} else if(strcmp(name, "signal") == 0) {
-			int of_life = (int)json_integer_value(json_array_get(payload, 0)), number = (int)json_integer_value(json_array_get(payload, 1));
-			ck_assert_msg(of_life == joins_seen, "%s: request %d of life %d took effect in life %d", rule, number, of_life, joins_seen);
+			int of_life = (int)json_integer_value(json_array_get(payload, 0)),
+				number = (int)json_integer_value(json_array_get(payload, 1));
+			ck_assert_msg(of_life == joins_seen, "%s: request %d of life %d took effect in life %d", rule, number,
+				of_life, joins_seen);
 			ck_assert_msg(number == ++heard, "%s: request %d took effect in place of %d", rule, number, heard);
 		} else if(strcmp(name, "left") == 0) {
 			ck_assert_msg(strcmp(json_string_value(json_object_get(event, "reason")), "leave") == 0, "%s: B was removed", rule);
@@ -241,7 +247,8 @@ static bool run_number(int p, int n) {
 		return false;
 	link->copies[n]--;
 	json_auto_t *body = n == LEAVE ? json_pack("{s:s, s:i}", "request", "leave", "seq", n)
-		: json_pack("{s:s, s:i, s:[{s:s, s:[i, i]}]}", "request", "relay", "seq", n, "signals", "type", "x", "payload", link->life_of[n], n);
+		: json_pack("{s:s, s:i, s:[{s:s, s:[i, i]}]}", "request", "relay", "seq", n, "signals", "type", "x",
+			"payload", link->life_of[n], n);
 	portal_member *member = link->peer->member;
 	if(limited && member != NULL)
 		member->requests = (portal_bucket) { .spent = 1e9, .at = fake->now };
@@ -306,7 +313,8 @@ static bool send_signal(int p, int n) {
 	(void)n;
 	if(joins_seen != life || sent == (life == 1 ? signals : 1))
 		return false;
-	json_auto_t *body = json_pack("{s:s, s:[{s:s, s:s, s:[i, o]}]}", "request", "relay", "signals", "to", id_of('b'), "type", "x",
+	json_auto_t *body = json_pack("{s:s, s:[{s:s, s:s, s:[i, o]}]}", "request", "relay", "signals", "to", id_of('b'),
+		"type", "x",
 		"payload", sent + 1, heavy_text());
 	json_auto_t *answer = portal_handle(fake->core, a, "signal", body);
 	if(json_integer_value(json_object_get(answer, "relayed")) == 0) {
@@ -334,7 +342,8 @@ static bool tell_roster(int p, int n) {
 }
 
 static const struct model_step { const char *name; bool (*take)(int p, int n); } steps[] = {
-	{ "attach", attach }, { "claim", claim }, { "read_join", read_join }, { "send", send_number }, { "read_answer", read_answer },
+	{ "attach", attach }, { "claim", claim }, { "read_join", read_join }, { "send", send_number },
+		{ "read_answer", read_answer },
 	{ "read_push", read_push }, { "run", run_number }, { "run_join", run_join }, { "run_ack", run_ack }, { "push", push_one },
 	{ "detach", detach }, { "signal", send_signal }, { "tell", tell_roster },
 };
@@ -384,7 +393,8 @@ static void go_on(void) {
 
 static char **read_trace(void) {
 	g_autofree char *file = g_strconcat(rule, ".trace", NULL), *text = NULL;
-	g_autofree char *path = g_build_filename(g_getenv("PORTAL_SOURCE") != NULL ? g_getenv("PORTAL_SOURCE") : ".", "tests", "model",
+	g_autofree char *path = g_build_filename(g_getenv("PORTAL_SOURCE") != NULL ? g_getenv("PORTAL_SOURCE") : ".",
+		"tests", "model",
 		"traces", file, NULL);
 	ck_assert_msg(g_file_get_contents(path, &text, NULL, NULL), "%s cannot be read", path);
 	return g_strsplit(g_strchomp(text), "\n", -1);
@@ -407,7 +417,8 @@ START_TEST(the_core_keeps_what_the_model_breaks_without_the_rule) {
 	ck_assert_msg(taken >= 3, "%s: only %d steps could be taken", rule, taken);
 	for(int i = 0; i < ROUNDS && !finished; i++)
 		go_on();
-	ck_assert_msg(finished, "%s: B is stuck: it has %d events of %d, and is %s", rule, got, events_of_all(), open ? "open" : "not open");
+	ck_assert_msg(finished, "%s: B is stuck: it has %d events of %d, and is %s", rule, got, events_of_all(), open
+		? "open" : "not open");
 	for(int p = 1; p <= current; p++)
 		forget_answers(&links[p]);
 	fake_host_free(fake);
