@@ -44,6 +44,14 @@ static portal_error check_static(portal_call *call, const char *name) {
 	return PORTAL_OK;
 }
 
+/* What is said to be kept must not keep the server from starting. */
+static portal_error check_place(portal_call *call, const char *name) {
+	if(is_permanent(call) && !portal_registry_may_save(call->registry, name))
+		return portal_fail(&call->failure, JANUS_PORTAL_ERROR_SERVER_FULL,
+			"permanent: with the rooms that come back after a restart the server has all that it may have");
+	return PORTAL_OK;
+}
+
 /* Reads properties that a request has set; the failure names the field as the request does. */
 static portal_room_options *read_options(portal_call *call, const json_t *given, const char *prefix) {
 	portal_config_error wrong = { 0 };
@@ -79,7 +87,7 @@ static json_t *handle_create(portal_call *call) {
 		portal_fail(&call->failure, JANUS_PORTAL_ERROR_ROOM_EXISTS, "There is a room %s already", name);
 		return NULL;
 	}
-	if(check_static(call, name) != PORTAL_OK)
+	if(check_static(call, name) != PORTAL_OK || check_place(call, name) != PORTAL_OK)
 		return NULL;
 	if((json_int_t)g_tree_nnodes(registry->rooms) >= registry->census.limits.max_rooms) {
 		portal_fail(&call->failure, JANUS_PORTAL_ERROR_SERVER_FULL, "The server has all the rooms that it may have");
@@ -97,7 +105,7 @@ static json_t *handle_create(portal_call *call) {
 
 /* Gives the room other properties, for good if that is asked for. */
 static json_t *change(portal_call *call, portal_room *room, json_t *given, const char *prefix) {
-	portal_room_options *options = read_and_seal(call, given, prefix);
+	portal_room_options *options = check_place(call, room->name) == PORTAL_OK ? read_and_seal(call, given, prefix) : NULL;
 	if(options == NULL)
 		return NULL;
 	portal_registry_edit_room(call->registry, room, given, options);

@@ -111,6 +111,15 @@ void portal_registry_destroy_room(portal_registry *registry, portal_room *room) 
 		portal_peer_close(g_ptr_array_index(peers, i), portal_event_closed("room_destroyed"));
 }
 
+bool portal_registry_may_save(const portal_registry *registry, const char *name) {
+	const char *saved;
+	json_t *unused;
+	guint count = g_hash_table_size(registry->static_names) + (json_object_get(registry->saved, name) == NULL);
+	json_object_foreach(registry->saved, saved, unused)
+		count += !portal_registry_is_static(registry, saved);
+	return (json_int_t)count <= registry->census.limits.max_rooms;
+}
+
 void portal_registry_save_room(portal_registry *registry, const portal_room *room) {
 	json_object_set(registry->saved, room->name, room->given);
 	registry->generation++;

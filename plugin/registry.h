@@ -44,6 +44,10 @@ void portal_registry_edit_room(portal_registry *registry, portal_room *room, jso
 /*! \brief Ends all memberships of a room, tells their peers, and frees it. */
 void portal_registry_destroy_room(portal_registry *registry, portal_room *room);
 
+/*! \brief Whether a room of this name may outlive the server: a restart brings back those of the jcfg and all that are saved, also
+ * those that are destroyed for now, and with more than max_rooms the server would not start. */
+bool portal_registry_may_save(const portal_registry *registry, const char *name);
+
 /*! \brief Has a room outlive the server, with the properties that it has now. */
 void portal_registry_save_room(portal_registry *registry, const portal_room *room);
 

@@ -752,9 +752,21 @@ static void change_room(const asking *ask, truth_room *room) {
 	others_will_be_told(ask->truth, room, NULL, event);
 }
 
-/* Whether it was said to be for good, which no room of the configuration can be. */
-static void check_permanent(const asking *ask, const char *name) {
+/* The rooms that there were after a restart, with this one. */
+static json_int_t kept_with(const truth_whole *truth, const char *name) {
+	return (json_int_t)g_hash_table_size(truth->static_names) + (json_int_t)g_hash_table_size(truth->saved)
+		+ !g_hash_table_contains(truth->saved, name);
+}
+
+/* Whether it was said to be for good, which no room of the configuration can be, and no more rooms than may come back. */
+static void check_permanent(const asking *ask, const char *name, bool stays) {
 	bool wanted = json_is_true(json_object_get(ask->body, "permanent"));
+	promise(!wanted || !stays || kept_with(ask->truth, name) <= limit(ask->truth, NULL, "max_rooms"),
+		"a restart cannot bring back so many: %s", fuzz_text(ask->reply));
+	if(wanted && stays)
+		g_hash_table_add(ask->truth->saved, g_strdup(name));
+	else if(wanted)
+		g_hash_table_remove(ask->truth->saved, name);
 	promise(json_is_true(json_object_get(ask->reply, "permanent")) == wanted, "permanent, or not: %s", fuzz_text(ask->reply));
 	promise(!wanted || !g_hash_table_contains(ask->truth->static_names, name),
 		"a room of the configuration is changed for good: %s", fuzz_text(ask->reply));
@@ -777,7 +789,7 @@ static void grant_create(const asking *ask) {
 	promise(name != NULL && find_room(ask->truth, name) == NULL, "there are two of that name: %s", fuzz_text(ask->reply));
 	promise(g_tree_nnodes(ask->truth->rooms) < limit(ask->truth, NULL, "max_rooms"),
 		"too many rooms: %s", fuzz_text(ask->reply));
-	check_permanent(ask, name);
+	check_permanent(ask, name, true);
 	json_t *given = json_object();
 	set_properties(given, ask->body, "");
 	new_room(ask->truth, name, given);
@@ -787,7 +799,7 @@ static void grant_create(const asking *ask) {
 static void grant_edit(const asking *ask) {
 	truth_room *room = managed(ask);
 	truth_member *member;
-	check_permanent(ask, room->name);
+	check_permanent(ask, room->name, true);
 	json_t *changed = json_copy(room->given);
 	set_properties(changed, ask->body, "new_");
 	each_member(room, member) {
@@ -802,7 +814,7 @@ static void grant_edit(const asking *ask) {
 static void grant_allowed(const asking *ask) {
 	truth_room *room = managed(ask);
 	const char *action = string_of(ask->body, "action");
-	check_permanent(ask, room->name);
+	check_permanent(ask, room->name, true);
 	json_t *changed = json_copy(room->given), *listed = json_copy(json_object_get(changed, "allowed")), *token;
 	json_t *tokens = listed != NULL ? listed : json_array();
 	size_t i, j;
@@ -840,7 +852,7 @@ static void grant_kick(const asking *ask) {
 static void grant_destroy(const asking *ask) {
 	truth_room *room = managed(ask);
 	GTreeNode *node;
-	check_permanent(ask, room->name);
+	check_permanent(ask, room->name, false);
 	while((node = g_tree_node_first(room->members)) != NULL) {
 		truth_member *member = g_tree_node_value(node);
 		cannot_come_back(ask->truth, room->name, member->id, "room_destroyed");
@@ -963,7 +975,9 @@ static void check_refusal(const asking *ask, const truth_request *request, const
 		right = member == NULL && is_on(room->given, "locked");
 	else if(strcmp(code, "server_full") == 0)
 		right = joins ? truth->members >= (guint)limit(truth, NULL, "max_total_members")
-			: g_tree_nnodes(truth->rooms) >= limit(truth, NULL, "max_rooms");
+			: g_tree_nnodes(truth->rooms) >= limit(truth, NULL, "max_rooms")
+			|| (json_is_true(json_object_get(ask->body, "permanent")) && name != NULL
+				&& kept_with(truth, name) > limit(truth, NULL, "max_rooms"));
 	else if(strcmp(code, "wrong_pin") == 0)
 		right = member == NULL && json_object_get(room->given, "pin") != NULL
 			&& !says(ask, "pin", string_of(room->given, "pin"));
@@ -1203,6 +1217,7 @@ truth_whole *truth_new(const char *config) {
 	made->general = json_incref(json_object_get(json, "general"));
 	made->admin_key = string_of(made->general, "admin_key");
 	made->static_names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	made->saved = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	made->rooms = g_tree_new_full(by_name, NULL, NULL, free_room);
 	made->peers = g_ptr_array_new();
 	made->past = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -1226,6 +1241,7 @@ void truth_free(truth_whole *truth) {
 	g_ptr_array_free(truth->peers, TRUE);
 	g_tree_destroy(truth->rooms);
 	g_hash_table_destroy(truth->past);
+	g_hash_table_destroy(truth->saved);
 	g_hash_table_destroy(truth->static_names);
 	json_decref(truth->general);
 	fuzz_host_clear(&truth->host);

@@ -83,7 +83,8 @@ typedef struct truth_whole {
 	portal_core *core;
 	json_t *general;           /*!< of the configuration: all limits are in it */
 	const char *admin_key;
-	GHashTable *static_names;
+	GHashTable *static_names;  /*!< of the configuration */
+	GHashTable *saved;         /*!< a set of the names of rooms that are there after a restart too */
 	GTree *rooms;              /*!< name → truth_room */
 	GPtrArray *peers;          /*!< of truth_peer */
 	GHashTable *past;          /*!< "room id" → truth_past: who may not come back */
