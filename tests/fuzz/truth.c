@@ -976,8 +976,8 @@ static void check_refusal(const asking *ask, const truth_request *request, const
 	else if(strcmp(code, "server_full") == 0)
 		right = joins ? truth->members >= (guint)limit(truth, NULL, "max_total_members")
 			: g_tree_nnodes(truth->rooms) >= limit(truth, NULL, "max_rooms")
-			|| (json_is_true(json_object_get(ask->body, "permanent")) && name != NULL
-				&& kept_with(truth, name) > limit(truth, NULL, "max_rooms"));
+			|| (json_is_true(json_object_get(ask->body, "permanent"))
+				&& kept_with(truth, name != NULL ? name : "") > limit(truth, NULL, "max_rooms"));
 	else if(strcmp(code, "wrong_pin") == 0)
 		right = member == NULL && json_object_get(room->given, "pin") != NULL
 			&& !says(ask, "pin", string_of(room->given, "pin"));
