@@ -9,7 +9,6 @@
 
 struct portal_room {
 	char *name;
-	bool is_static;    /*!< from the jcfg, which only its administrator changes */
 	json_t *given;     /*!< its properties, as somebody wrote them; never changed, only replaced */
 	portal_room_options *options; /*!< the same, read */
 	json_t *limits_json; /*!< what its members are told of the limits */
