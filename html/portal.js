@@ -591,7 +591,7 @@ export class Portal extends Emitter {
 		if (number <= this.#rosterN) return false
 		switch (entry.event) {
 			case 'joined':
-				this.#welcome(entry.member)
+				for (const member of entry.members) this.#whileOpen(() => this.#welcome(member))
 				return true
 			case 'left':
 				this.#farewell(entry)

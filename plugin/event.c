@@ -28,22 +28,28 @@ json_t *portal_event_version(const portal_room *room) {
 	return json_pack("{s:s, s:I}", "portal", "success", "version", (json_int_t)room->version);
 }
 
-/* What everybody sees of a member; `polite` is what `towards` is to it, and is left out without one. */
-static json_t *member_object(const portal_member *member, const portal_member *towards) {
+json_t *portal_event_member_entry(const portal_member *member) {
 	json_t *object = json_pack("{s:s, s:O*, s:O*}", "id", member->id, "display", member->display, "metadata", member->metadata);
 	if(member->peer == NULL)
 		json_object_set_new(object, "away", json_true());
-	if(towards != NULL)
-		json_object_set_new(object, "polite", json_boolean(portal_member_is_polite(towards, member)));
 	return object;
+}
+
+json_t *portal_event_shown(portal_member *member, bool to_polite) {
+	if(member->shown[to_polite] == NULL) {
+		json_t *object = portal_event_member_entry(member);
+		json_object_set_new(object, "polite", json_boolean(to_polite));
+		portal_member_keep_shown(member, to_polite, object);
+	}
+	return json_incref(member->shown[to_polite]);
 }
 
 static json_t *others_of(const portal_member *member) {
 	json_t *list = json_array();
 	for(GTreeNode *node = g_tree_node_first(member->room->members); node != NULL; node = g_tree_node_next(node)) {
-		const portal_member *other = g_tree_node_value(node);
+		portal_member *other = g_tree_node_value(node);
 		if(other != member)
-			json_array_append_new(list, member_object(other, member));
+			json_array_append_new(list, portal_event_shown(other, portal_member_is_polite(member, other)));
 	}
 	return list;
 }
@@ -169,14 +175,8 @@ json_t *portal_event_stats(const portal_registry *registry, const portal_room *r
 	return reply;
 }
 
-json_t *portal_event_member_entry(const portal_member *member) {
-	return member_object(member, NULL);
-}
-
-json_t *portal_event_joined(const portal_member *member, bool to_polite) {
-	json_t *object = member_object(member, NULL);
-	json_object_set_new(object, "polite", json_boolean(to_polite));
-	return json_pack("{s:s, s:o}", "event", "joined", "member", object);
+json_t *portal_event_joined(json_t *shown) {
+	return json_pack("{s:s, s:[O]}", "event", "joined", PORTAL_EVENT_JOINED_LIST, shown);
 }
 
 json_t *portal_event_of(const char *event, const portal_member *member) {
@@ -188,7 +188,7 @@ json_t *portal_event_left(const portal_member *member, const char *reason) {
 }
 
 json_t *portal_event_changed(const portal_member *member) {
-	return json_pack("{s:s, s:o}", "event", "changed", "member", member_object(member, NULL));
+	return json_pack("{s:s, s:o}", "event", "changed", "member", portal_event_member_entry(member));
 }
 
 json_t *portal_event_ask(void) {

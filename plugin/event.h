@@ -32,9 +32,14 @@ json_t *portal_event_allowed(const portal_room *room);
 /*! \param room whose they are, NULL for those of the server */
 json_t *portal_event_stats(const portal_registry *registry, const portal_room *room);
 json_t *portal_event_member_entry(const portal_member *member);
+/*! \brief What another member sees of it, which is kept ready for a while.
+ * \param to_polite whether that other one is the polite of the two */
+json_t *portal_event_shown(portal_member *member, bool to_polite);
 
 /* Entries of a push */
-json_t *portal_event_joined(const portal_member *member, bool to_polite);
+/*! \param shown what the receivers see of one who joined; borrowed. More of them may be added to the list of that name */
+json_t *portal_event_joined(json_t *shown);
+#define PORTAL_EVENT_JOINED_LIST "members"
 /*! \param event "away" or "back" */
 json_t *portal_event_of(const char *event, const portal_member *member);
 json_t *portal_event_left(const portal_member *member, const char *reason);

@@ -225,6 +225,12 @@ void portal_registry_settle(portal_registry *registry) {
 		end(registry, member, "too_slow");
 }
 
+void portal_registry_tidy(portal_registry *registry) {
+	portal_member *member;
+	while((member = g_queue_peek_head(&registry->census.shown)) != NULL)
+		portal_member_drop_shown(member);
+}
+
 /* Answers */
 
 void portal_registry_answer_later(portal_registry *registry, portal_peer *peer, const char *transaction, json_t *answer,

@@ -50,6 +50,9 @@ void portal_registry_forget_room(portal_registry *registry, const char *name);
  * whose time has come. Called after every call that may have told members something, never in the middle of one. */
 void portal_registry_settle(portal_registry *registry);
 
+/*! \brief Drops what was kept ready for those who would join within the same second. */
+void portal_registry_tidy(portal_registry *registry);
+
 /*! \brief A member's peer is gone; the member may come back. */
 void portal_registry_away(portal_registry *registry, portal_member *member);
 

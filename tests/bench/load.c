@@ -718,20 +718,21 @@ static void portal_event(client *c, text data) {
 		wrong.numbers++;
 	text entry;
 	for(cursor list = inside(events); next_entry(&list, &entry); n++) {
-		text event = { "", 0 }, payload = { "", 0 }, member = { "", 0 };
+		text event = { "", 0 }, payload = { "", 0 }, members = { "", 0 }, member;
 		for(cursor m = inside(entry); next_member(&m, &key, &value);) {
 			if(is(key, "event"))
 				event = value;
 			else if(is(key, "payload"))
 				payload = value;
-			else if(is(key, "member"))
-				member = value;
+			else if(is(key, "members"))
+				members = value;
 		}
 		c->n = n;
 		if(is_string(event, "signal"))
 			got_payload(c, payload);
 		else if(is_string(event, "joined") && n > c->roster_n)
-			learn_member(c, member);
+			for(cursor ones = inside(members); next_entry(&ones, &member);)
+				learn_member(c, member);
 		else if(is_string(event, "left") && !stopping)
 			wrong.roster++;
 	}

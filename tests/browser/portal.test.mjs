@@ -142,7 +142,7 @@ test('events that come before the answer to join are kept until it is there', as
 	const janus = Object.assign(new FakeJanus(), { members: [ada] })
 	const { join } = janus.handlers
 	janus.handlers.join = body => {
-		janus.push(1, { event: 'joined', member: bob })
+		janus.push(1, { event: 'joined', members: [bob] })
 		janus.push(2, { event: 'signal', from: 'bob', type: 'chat', payload: 'hi' })
 		return join(body)
 	}
@@ -162,7 +162,7 @@ test('of the events that the roster of the join contains only the signals are ta
 	t.after(() => portal.close())
 	await portal.join()
 	janus.push(1, { event: 'left', id: 'ada', reason: 'leave' }, { event: 'signal', from: 'ada', type: 'a', payload: 1 })
-	janus.push(3, { event: 'joined', member: bob })
+	janus.push(3, { event: 'joined', members: [bob] })
 	assert.deepEqual(portal.members, [ada, bob])
 	assert.deepEqual([said('signal').length, said('close').length], [1, 0])
 })
@@ -223,14 +223,14 @@ test('a member that joins again under its id keeps a direct connection that hold
 	a.ownChannel.readyState = 'open'
 	a.pc.become('connected')
 	const { pc } = a
-	janus.push(1, { event: 'left', id: 'ada', reason: 'timeout' }, { event: 'joined', member: ada })
+	janus.push(1, { event: 'left', id: 'ada', reason: 'timeout' }, { event: 'joined', members: [ada] })
 	assert.deepEqual([portal.connections.find(({ id }) => id === 'ada'), a.pc, said('close')], [a, pc, []])
 })
 
 test('a member that joins again under its id gets a connection of the next generation where the former one is gone', async t => {
 	const { janus, portal, said } = await joined(t)
 	const [a] = portal.connections
-	janus.push(1, { event: 'left', id: 'ada', reason: 'timeout' }, { event: 'joined', member: ada })
+	janus.push(1, { event: 'left', id: 'ada', reason: 'timeout' }, { event: 'joined', members: [ada] })
 	const again = portal.connections.find(({ id }) => id === 'ada')
 	assert.deepEqual([a.closed, said('close')], [true, [a]])
 	await eventually(() => again.generation === 2)
@@ -361,12 +361,12 @@ test('tracks go to members of now and later, and can be taken back', async t => 
 	const { janus, portal } = await joined(t, { members: [ada] })
 	const sent = () => portal.connections.map(({ pc }) => pc.getSenders().map(({ track }) => track.id))
 	portal.addStream(stream)
-	janus.push(1, { event: 'joined', member: bob })
+	janus.push(1, { event: 'joined', members: [bob] })
 	assert.deepEqual(sent(), [['audio', 'video'], ['audio', 'video']])
 	portal.removeTrack(tracks[1])
 	assert.deepEqual(sent(), [['audio'], ['audio']])
 	portal.removeStream(stream)
-	janus.push(2, { event: 'joined', member: { id: 'eve', polite: true } })
+	janus.push(2, { event: 'joined', members: [{ id: 'eve', polite: true }] })
 	assert.deepEqual(sent(), [[], [], []])
 })
 
@@ -410,12 +410,12 @@ test('a negotiation signal to a member that has just left is no error', async t 
 	const { janus, said } = await joined(t, { members: [] })
 	const failed = code => [{ index: 0, to: ['ada'], error_code: 428, error: 'No', code }]
 	janus.handlers.relay = () => ({ portal: 'success', relayed: 0, failed: failed('member_not_found') })
-	janus.push(1, { event: 'joined', member: ada })
+	janus.push(1, { event: 'joined', members: [ada] })
 	await eventually(() => janus.asked('relay').length > 1)
 	await wait(10)
 	assert.deepEqual(said('error'), [])
 	janus.handlers.relay = () => ({ portal: 'success', relayed: 0, failed: failed('too_large') })
-	janus.push(2, { event: 'joined', member: { ...ada, id: 'eve' } })
+	janus.push(2, { event: 'joined', members: [{ ...ada, id: 'eve' }] })
 	await eventually(() => said('error').length > 0)
 	assert.deepEqual([said('error')[0].code, said('error')[0].id], ['too_large', 'eve'])
 })
@@ -462,13 +462,13 @@ test('a listener may close the portal in the middle of what there is to tell', a
 test('after close() the portal can be joined again, as a member with numbers of its own', async t => {
 	const { janus, portal } = await joined(t, { members: [] })
 	await portal.signal('x')
-	janus.push(1, { event: 'joined', member: ada })
+	janus.push(1, { event: 'joined', members: [ada] })
 	await portal.close()
 	janus.requests = []
 	await portal.join()
 	await portal.signal('x')
 	assert.deepEqual([janus.sockets.length, janus.asked('relay')[0].seq, portal.members], [2, 1, []])
-	janus.push(1, { event: 'joined', member: bob })
+	janus.push(1, { event: 'joined', members: [bob] })
 	assert.deepEqual(portal.members, [bob])
 })
 
@@ -599,7 +599,7 @@ test('the ICE servers of the server are used, and renewed on connections that li
 	await portal.join()
 	const [{ pc }] = portal.connections
 	assert.deepEqual(pc.configuration, { iceServers: one, iceTransportPolicy: 'relay' })
-	janus.push(1, { event: 'ice', ice_servers: two }, { event: 'joined', member: bob })
+	janus.push(1, { event: 'ice', ice_servers: two }, { event: 'joined', members: [bob] })
 	assert.deepEqual(portal.connections.map(({ pc }) => pc.configuration), [
 		{ iceServers: two, iceTransportPolicy: 'relay' }, { iceServers: two, iceTransportPolicy: 'relay' }
 	])
