@@ -35,13 +35,16 @@ json_t *portal_event_member_entry(const portal_member *member) {
 	return object;
 }
 
+#define MANY 32 /* members; for fewer it is not worth the memory */
+
 json_t *portal_event_shown(portal_member *member, bool to_polite) {
-	if(member->shown[to_polite] == NULL) {
-		json_t *object = portal_event_member_entry(member);
-		json_object_set_new(object, "polite", json_boolean(to_polite));
-		portal_member_keep_shown(member, to_polite, object);
-	}
-	return json_incref(member->shown[to_polite]);
+	if(member->shown[to_polite] != NULL)
+		return json_incref(member->shown[to_polite]);
+	json_t *object = portal_event_member_entry(member);
+	json_object_set_new(object, "polite", json_boolean(to_polite));
+	if(portal_room_count(member->room) >= MANY)
+		portal_member_keep_shown(member, to_polite, json_incref(object));
+	return object;
 }
 
 static json_t *others_of(const portal_member *member) {
@@ -54,20 +57,20 @@ static json_t *others_of(const portal_member *member) {
 	return list;
 }
 
-json_t *portal_event_joined_reply(const portal_member *member, const char *key, json_t *ice_servers) {
+json_t *portal_event_joined_reply(portal_member *member, const char *key, json_t *ice_servers) {
 	const portal_room *room = member->room;
 	return json_pack("{s:s, s:b, s:i, s:s, s:s, s:s*, s:I, s:I, s:o, s:s*, s:O*, s:O, s:I, s:o*}", "portal", "success", "resumed", 0,
 		"protocol", PORTAL_PROTOCOL, "room", room->name, "id", member->id, "key", key,
 		"version", (json_int_t)room->version, "n", (json_int_t)member->stream.last, "members", others_of(member),
-		"description", room->options->description, "metadata", room->options->metadata, "limits", room->limits_json,
+		"description", room->options->description, "metadata", room->options->metadata, "limits", portal_member_limits_json(member),
 		"resume_timeout", room->options->limits.resume_timeout, "ice_servers", ice_servers);
 }
 
-json_t *portal_event_resumed_reply(const portal_member *member, json_t *ice_servers) {
+json_t *portal_event_resumed_reply(portal_member *member, json_t *ice_servers) {
 	const portal_stream *stream = &member->stream;
 	return json_pack("{s:s, s:b, s:s, s:s, s:I, s:I, s:I, s:I, s:O, s:o*}", "portal", "success", "resumed", 1,
 		"room", member->room->name, "id", member->id, "seq", (json_int_t)stream->done, "ack", (json_int_t)stream->acked,
-		"version", (json_int_t)member->room->version, "n", (json_int_t)stream->last, "limits", member->room->limits_json,
+		"version", (json_int_t)member->room->version, "n", (json_int_t)stream->last, "limits", portal_member_limits_json(member),
 		"ice_servers", ice_servers);
 }
 
@@ -76,8 +79,13 @@ json_t *portal_event_roster(const portal_member *member) {
 		"version", (json_int_t)member->room->version, "n", (json_int_t)member->stream.last, "members", others_of(member));
 }
 
-json_t *portal_event_relayed(json_int_t relayed, json_t *failed) {
-	json_t *reply = json_pack("{s:s, s:I}", "portal", "success", "relayed", relayed);
+json_t *portal_event_relayed(portal_registry *registry, json_int_t relayed, json_t *failed) {
+	bool is_shared = json_array_size(failed) == 0 && relayed < PORTAL_RELAYED_SHARED;
+	json_t *reply = is_shared ? json_incref(registry->relayed[relayed]) : NULL;
+	if(reply == NULL)
+		reply = json_pack("{s:s, s:I}", "portal", "success", "relayed", relayed);
+	if(is_shared && registry->relayed[relayed] == NULL)
+		registry->relayed[relayed] = json_incref(reply);
 	if(json_array_size(failed) > 0)
 		json_object_set_new(reply, "failed", failed);
 	else
@@ -120,7 +128,7 @@ json_t *portal_event_allowed(const portal_room *room) {
 
 static json_t *stats_object(const portal_stats *stats) {
 	json_t *refusals = json_object();
-	for(guint i = 0; i < PORTAL_ERROR_COUNT; i++) {
+	for(guint i = 0; stats->refusals != NULL && i < PORTAL_ERROR_COUNT; i++) {
 		if(stats->refusals[i] > 0)
 			json_object_set_new(refusals, portal_error_code(portal_error_at(i)), json_integer((json_int_t)stats->refusals[i]));
 	}

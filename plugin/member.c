@@ -49,6 +49,7 @@ void portal_census_init(portal_census *census, const portal_host *host, const po
 void portal_census_clear(portal_census *census) {
 	g_sequence_free(census->away);
 	g_sequence_free(census->full);
+	json_decref(census->limits_json);
 }
 
 static portal_member *first_of(GSequence *queue) {
@@ -100,6 +101,7 @@ void portal_member_free(portal_member *member) {
 	unlink_from(&member->census->renewals, &member->in_renewals);
 	portal_member_drop_shown(member);
 	portal_stream_clear(&member->stream);
+	portal_stats_clear(&member->stats);
 	json_decref(member->display);
 	json_decref(member->metadata);
 	g_free(member);
@@ -115,6 +117,15 @@ static void mark_full(portal_member *member) {
 		return;
 	member->full_until = now(member->census) + limits_of(member)->ack_timeout * G_USEC_PER_SEC;
 	member->in_full = g_sequence_insert_sorted(member->census->full, member, by_full_until, NULL);
+}
+
+/* Few rooms have limits of their own, and a server may have many rooms. */
+json_t *portal_member_limits_json(portal_member *member) {
+	bool of_server = memcmp(limits_of(member), &member->census->limits, sizeof(portal_limits)) == 0;
+	json_t **kept = of_server ? &member->census->limits_json : &member->room->limits_json;
+	if(*kept == NULL)
+		*kept = portal_limits_json(limits_of(member));
+	return *kept;
 }
 
 void portal_member_keep_shown(portal_member *member, bool to_polite, json_t *shown) {

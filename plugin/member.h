@@ -18,6 +18,7 @@ typedef struct portal_room portal_room;
 typedef struct portal_census {
 	const portal_host *host;
 	portal_limits limits;
+	json_t *limits_json; /*!< what the members are told of them; NULL until there is one */
 	guint members;
 	size_t backlogs; /*!< weight of all their backlogs */
 	GSequence *away; /*!< those without a peer, in the order in which their time to come back ends */
@@ -58,6 +59,9 @@ void portal_member_take_peer(portal_member *member, portal_peer *peer);
 
 /*! \brief Parts a member from its peer, if it has one; it is away then. What waited for its turn is forgotten. */
 void portal_member_lose_peer(portal_member *member);
+
+/*! \brief What it is told of the limits that hold for it. Borrowed. */
+json_t *portal_member_limits_json(portal_member *member);
 
 /*! \brief Keeps ready what a polite one, or an impolite one, sees of a member (stolen), so that it is made once where many join
  * one after the other. */

@@ -58,6 +58,9 @@ void portal_registry_clear(portal_registry *registry) {
 	g_tree_destroy(registry->rooms);
 	portal_census_clear(&registry->census);
 	portal_ended_clear(&registry->ended);
+	portal_stats_clear(&registry->stats);
+	for(int i = 0; i < PORTAL_RELAYED_SHARED; i++)
+		json_decref(registry->relayed[i]);
 	json_decref(registry->saved);
 	json_decref(registry->ice.servers);
 	g_free(registry->ice.turn_secret);

@@ -7,6 +7,8 @@
 #include "ended.h"
 #include "room.h"
 
+#define PORTAL_RELAYED_SHARED 64
+
 typedef struct portal_registry {
 	portal_census census;
 	char *admin_key;       /*!< NULL if none */
@@ -17,6 +19,7 @@ typedef struct portal_registry {
 	bool unsaved;          /*!< the last call changed it */
 	portal_ended_list ended;
 	GQueue delayed;        /*!< of answers that are given later, the earliest first */
+	json_t *relayed[PORTAL_RELAYED_SHARED]; /*!< the replies to relays that reached so many, NULL where none was given yet */
 	guint64 relays;        /*!< relays so far, see portal_member.last_relay */
 	portal_bucket tries;   /*!< of the admin_key, wrong ones, by whomever */
 	portal_bucket telling_refusals;

@@ -155,7 +155,7 @@ json_t *portal_relay(portal_call *call) {
 	json_array_foreach(json_object_get(call->body, "signals"), signal.index, json) {
 		relay_signal(&signal, json);
 	}
-	return portal_event_relayed(signal.relayed, failed);
+	return portal_event_relayed(call->registry, signal.relayed, failed);
 }
 
 double portal_relay_cost(const portal_call *call) {

@@ -19,11 +19,10 @@ static void free_member(gpointer member) {
 
 static void take_options(portal_room *room, json_t *given, portal_room_options *options) {
 	json_decref(room->given);
-	json_decref(room->limits_json);
+	g_clear_pointer(&room->limits_json, json_decref);
 	g_clear_pointer(&room->options, portal_room_options_free);
 	room->given = json_incref(given);
 	room->options = options;
-	room->limits_json = portal_limits_json(&options->limits);
 }
 
 portal_room *portal_room_new(const char *name, json_t *given, portal_room_options *options, portal_stats *whole) {
@@ -41,6 +40,7 @@ void portal_room_free(portal_room *room) {
 	json_decref(room->given);
 	json_decref(room->limits_json);
 	portal_room_options_free(room->options);
+	portal_stats_clear(&room->stats);
 	g_free(room);
 }
 

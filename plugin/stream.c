@@ -9,7 +9,6 @@
 #define PUSH_MAX_ENTRIES 64
 #define PUSH_MAX_WEIGHT (64 * 1024)
 #define RING_MIN 8
-#define RING_KEPT 64 /* places that an empty ring may keep */
 
 void portal_stream_init(portal_stream *stream, size_t *all_backlogs) {
 	*stream = (portal_stream) { .all_backlogs = all_backlogs };
@@ -28,7 +27,7 @@ static void release(portal_stream *stream, guint64 n) {
 		*stream->all_backlogs -= entry->weight;
 		json_decref(entry->event);
 	}
-	if(stream->acked == stream->last && stream->capacity > RING_KEPT) {
+	if(stream->acked == stream->last) { /* which it is most of the time, and most of the members */
 		g_clear_pointer(&stream->ring, g_free);
 		stream->capacity = 0;
 	}
