@@ -2,6 +2,7 @@
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { Portal, PortalError } from '../../html/portal.js'
+import { Stream } from '../../html/stream.js'
 import { FakeJanus } from './fake-janus.mjs'
 import { FakePeerConnection } from './fake-rtc.mjs'
 import { eventually, wait } from './wait.mjs'
@@ -261,6 +262,35 @@ test('signals of one turn go in one request', async t => {
 	assert.deepEqual(janus.asked('relay').map(({ signals }) => signals), [[
 		{ type: 'a', payload: 1 }, { to: 'ada', type: 'b', payload: { x: 1 } }, { to: ['ada', 'bob'], type: 'c', payload: null }
 	]])
+})
+
+test('signals that can wait gather while a request is unanswered, and keep their order', async () => {
+	const sent = [], answers = []
+	const stream = new Stream()
+	stream.start(({ signals }) => {
+		sent.push(signals.map(({ payload }) => payload))
+		return new Promise(resolve => answers.push(resolve))
+	}, { n: 0, limits: {} })
+	const say = async (payload, canWait) => {
+		stream.relay({ type: 'x', payload }, canWait)
+		await new Promise(resolve => setImmediate(resolve))
+	}
+	await say(1, true)
+	assert.deepEqual(sent.splice(0), [[1]], 'nothing is unanswered')
+	for (const candidate of [2, 3, 4]) await say(candidate, true)
+	answers.shift()({})
+	await wait(0)
+	assert.deepEqual(sent.splice(0), [[2, 3, 4]], 'the answer came')
+	await say(5, true)
+	await say(6)
+	assert.deepEqual(sent.splice(0), [[5, 6]], 'one that cannot wait takes along those before it')
+	await say(7, true)
+	await wait(40)
+	assert.deepEqual(sent.splice(0), [[7]], 'there was no answer for a while')
+	await say(8, true)
+	stream.pause()
+	await wait(40)
+	assert.deepEqual(sent.splice(0), [], 'there is nobody to send it to')
 })
 
 test('a turn\'s signals are split by the server\'s limits', async t => {
