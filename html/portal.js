@@ -624,7 +624,7 @@ export class Portal extends Emitter {
 		if (number <= this.#rosterN) return false
 		switch (entry.event) {
 			case 'joined':
-				this.#welcome(entry.member)
+				for (const member of entry.members) this.#whileOpen(() => this.#welcome(member))
 				return true
 			case 'left':
 				this.#farewell(entry)
@@ -770,7 +770,7 @@ export class Portal extends Emitter {
 	async #signal(to, type, payload) {
 		if (this.#state !== 'open' && this.#state !== 'resuming') return
 		try {
-			const { failed: [failure] } = await this.#stream.relay({ to, type, payload })
+			const { failed: [failure] } = await this.#stream.relay({ to, type, payload }, type === 'candidate')
 			if (!failure || failure.code === 'member_not_found') return
 			if (type === 'portal.data' && failure.code === 'recipient_full') return failure // it comes again
 			if (failure.code === 'recipient_full') return this.#renewLater(to, failure.retry_after)

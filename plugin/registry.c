@@ -60,6 +60,9 @@ void portal_registry_clear(portal_registry *registry) {
 	portal_census_clear(&registry->census);
 	portal_ended_clear(&registry->ended);
 	g_hash_table_destroy(registry->static_names);
+	portal_stats_clear(&registry->stats);
+	for(int i = 0; i < PORTAL_RELAYED_SHARED; i++)
+		json_decref(registry->relayed[i]);
 	json_decref(registry->saved);
 	json_decref(registry->ice.servers);
 	g_free(registry->ice.turn_secret);
@@ -238,6 +241,12 @@ void portal_registry_settle(portal_registry *registry) {
 	/* Last, since telling the others of an end may be what fills them up. */
 	while((member = g_queue_peek_head(&census->overflowing)) != NULL)
 		end(registry, member, "too_slow");
+}
+
+void portal_registry_tidy(portal_registry *registry) {
+	portal_member *member;
+	while((member = g_queue_peek_head(&registry->census.shown)) != NULL)
+		portal_member_drop_shown(member);
 }
 
 /* Answers */

@@ -7,6 +7,8 @@
 #include "ended.h"
 #include "room.h"
 
+#define PORTAL_RELAYED_SHARED 64
+
 typedef struct portal_registry {
 	portal_census census;
 	char *admin_key;       /*!< NULL if none */
@@ -18,6 +20,7 @@ typedef struct portal_registry {
 	bool unsaved;          /*!< the last call changed it */
 	portal_ended_list ended;
 	GQueue delayed;        /*!< of answers that are given later, the earliest first */
+	json_t *relayed[PORTAL_RELAYED_SHARED]; /*!< the replies to relays that reached so many, NULL where none was given yet */
 	guint64 relays;        /*!< relays so far, see portal_member.last_relay */
 	portal_bucket tries;   /*!< of the admin_key, wrong ones, by whomever */
 	portal_bucket telling_refusals;
@@ -57,6 +60,9 @@ void portal_registry_forget_room(portal_registry *registry, const char *name);
 /*! \brief Ends what time and size have brought to an end: who was away for too long, or does not read; and gives the answers
  * whose time has come. Called after every call that may have told members something, never in the middle of one. */
 void portal_registry_settle(portal_registry *registry);
+
+/*! \brief Drops what was kept ready for those who would join within the same second. */
+void portal_registry_tidy(portal_registry *registry);
 
 /*! \brief A member's peer is gone; the member may come back. */
 void portal_registry_away(portal_registry *registry, portal_member *member);

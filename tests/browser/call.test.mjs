@@ -28,7 +28,7 @@ test('a replaced track is the one that later members get, with its hints', async
 	await portal.setEncoding(camera, { maxBitrate: 100_000, degradationPreference: 'maintain-resolution' })
 	await portal.replaceTrack(camera, screen)
 	await portal.replaceTrack(track('nobody’s'), camera) // changes nothing
-	janus.push(1, { event: 'joined', member: bob })
+	janus.push(1, { event: 'joined', members: [bob] })
 	const [first, second] = portal.connections
 	assert.deepEqual([sent(first), sent(second)], [['screen'], ['screen']])
 	const parameters = first.pc.getSenders()[0].getParameters()
