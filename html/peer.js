@@ -61,6 +61,27 @@ const INTERRUPTED = 5_000
  * @property {PortalError} error
  */
 
+/** In the place of an RTCPeerConnection where none is wanted: it never connects, so that messages go through the server. */
+class NoPeerConnection extends EventTarget {
+	connectionState = 'new'
+	signalingState = 'stable'
+	createDataChannel() {
+		return new EventTarget()
+	}
+	getSenders() {
+		return []
+	}
+	getConfiguration() {
+		return {}
+	}
+	async getStats() {
+		return new Map()
+	}
+	addTrack() {}
+	setConfiguration() {}
+	close() {}
+}
+
 /**
  * The direct connection to one other member.
  *
@@ -75,7 +96,9 @@ const INTERRUPTED = 5_000
  * @extends {Emitter<ConnectionEvents>}
  */
 export class Connection extends Emitter {
+	/** @type {typeof globalThis.RTCPeerConnection} */
 	#RTCPeerConnection
+	#negotiates
 	#configuration
 	#signal
 	#mayRestart
@@ -116,7 +139,7 @@ export class Connection extends Emitter {
 	 * @param {(type: string, payload: any) => Promise<any> | void} options.signal sends to the other member
 	 * @param {() => number} [options.largest] bytes that the server takes as one signal
 	 * @param {() => boolean} [options.reachable] whether signals reach the other member, be it now or when it is back
-	 * @param {typeof globalThis.RTCPeerConnection} options.RTCPeerConnection
+	 * @param {typeof globalThis.RTCPeerConnection | null} options.RTCPeerConnection null: there is to be no direct connection
 	 * @param {RTCConfiguration} [options.configuration]
 	 * @param {Iterable<[MediaStreamTrack, MediaStream[]]>} [options.tracks]
 	 * @param {() => boolean} [options.mayRestart] whether signals would reach the other member now
@@ -133,7 +156,8 @@ export class Connection extends Emitter {
 		this.polite = polite
 		this.closed = false
 		this.#signal = signal
-		this.#RTCPeerConnection = RTCPeerConnection
+		this.#negotiates = RTCPeerConnection !== null
+		this.#RTCPeerConnection = RTCPeerConnection ?? /** @type {any} */ (NoPeerConnection)
 		this.#configuration = configuration
 		this.#mayRestart = mayRestart
 		this.#patience = patience
@@ -173,6 +197,7 @@ export class Connection extends Emitter {
 	 * @returns {RTCDataChannel}
 	 */
 	channel(label, options) {
+		if (!this.#negotiates) throw new PortalError('unsupported', 'There are no data channels without RTCPeerConnection')
 		return this.#pc.createDataChannel(label, options)
 	}
 
@@ -357,7 +382,7 @@ export class Connection extends Emitter {
 
 	/** Signals pass again: what failed while they did not is taken up. */
 	repair() {
-		if (!this.closed && BROKEN.includes(this.#pc.connectionState)) this.#pc.restartIce()
+		if (!this.closed && BROKEN.includes(this.#pc.connectionState)) this.#restart(this.#pc)
 	}
 
 	/** Something of the negotiation was lost: begins it anew, with the next generation. */
@@ -412,7 +437,7 @@ export class Connection extends Emitter {
 	// one that was closed meanwhile is never answered.
 	/** @param {any} work */
 	#step(work) {
-		this.#steps = this.#steps.then(() => this.closed ? undefined : work()).catch(error => this.#fail(error))
+		this.#steps = this.#steps.then(() => this.#negotiates && !this.closed && work()).catch(error => this.#fail(error))
 	}
 
 	// The browser says this again whenever the state becomes stable and it still holds, so nothing is lost here.
@@ -489,12 +514,19 @@ export class Connection extends Emitter {
 	#stateChanged(pc) {
 		if (this.#stale(pc)) return
 		if (pc.connectionState === 'connected') this.#renewals = 0
-		if (pc.connectionState === 'failed' && this.#mayRestart()) pc.restartIce()
+		if (pc.connectionState === 'failed' && this.#mayRestart()) this.#restart(pc)
 		clearTimeout(this.#brokenTimer)
 		if (pc.connectionState === 'disconnected') this.#brokenTimer = setTimeout(() => {
-			if (!this.#stale(pc) && pc.connectionState === 'disconnected' && this.#mayRestart()) pc.restartIce()
+			if (!this.#stale(pc) && pc.connectionState === 'disconnected' && this.#mayRestart()) this.#restart(pc)
 		}, INTERRUPTED)
 		emit(this, 'state', pc.connectionState)
+	}
+
+	// Not every RTCPeerConnection outside of browsers can restart ICE: another one does as well.
+	/** @param {RTCPeerConnection} pc */
+	#restart(pc) {
+		if (pc.restartIce) pc.restartIce()
+		else this.renew()
 	}
 
 	/** @param {any} error */

@@ -152,7 +152,7 @@ export declare class Portal extends Emitter<PortalEvents> {
      * @param {RTCConfiguration} [options.rtc] anything else for each RTCPeerConnection
      * @param {{token?: string, apisecret?: string}} [options.janus] what Janus itself asks for in every request
      * @param {typeof WebSocket} [options.WebSocket]
-     * @param {typeof RTCPeerConnection} [options.RTCPeerConnection]
+     * @param {typeof RTCPeerConnection | null} [options.RTCPeerConnection] null: everything goes through the server
      * @param {EventTarget} [options.page] where `pagehide`, `pageshow` and `online` happen; by default the window, if any
      */
     constructor(options: {
@@ -170,7 +170,7 @@ export declare class Portal extends Emitter<PortalEvents> {
             apisecret?: string;
         };
         WebSocket?: typeof WebSocket;
-        RTCPeerConnection?: typeof RTCPeerConnection;
+        RTCPeerConnection?: typeof RTCPeerConnection | null;
         page?: EventTarget;
     });
     /**

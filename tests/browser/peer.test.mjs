@@ -233,6 +233,24 @@ test('a failed connection restarts ICE, but not while signals would not arrive',
 	pair.close()
 })
 
+test('where ICE cannot be restarted, a failed connection is replaced, whichever side sees it', async () => {
+	class Unable extends FakePeerConnection {
+		restartIce = undefined
+	}
+	for (const side of ['polite', 'impolite']) {
+		const pair = makePair({ polite: { RTCPeerConnection: Unable }, impolite: { RTCPeerConnection: Unable } })
+		await eventually(() => connected(pair))
+		const before = [pair.polite.pc, pair.impolite.pc]
+		pair[side].pc.become('failed')
+		await eventually(() => connected(pair) && pair.polite.pc !== before[0] && pair.impolite.pc !== before[1])
+		pair[side].pc.become('failed')
+		pair[side].repair() // signals pass again
+		await eventually(() => connected(pair) && pair.polite.generation >= 3)
+		assert.deepEqual([...pair.polite.errors, ...pair.impolite.errors], [])
+		pair.close()
+	}
+})
+
 test('a closed connection is silent and says so once', async () => {
 	const pair = makePair()
 	let closes = 0
