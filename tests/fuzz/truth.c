@@ -37,6 +37,15 @@ static size_t weight_of(const json_t *value) {
 	return weight;
 }
 
+/* What an event weighs around the type and the payload of its signal: with room, id and names as long as they are. */
+#define AROUND_SIGNAL 166
+
+/* A payload is weighed once, by itself, so its lines count as if they began less far to the right. */
+static size_t weight_of_event(const json_t *event) {
+	const json_t *payload = json_object_get(event, "payload");
+	return payload == NULL ? weight_of(event) : weight_of(payload) + weight_of(json_object_get(event, "type")) + AROUND_SIGNAL;
+}
+
 static const char *string_of(const json_t *object, const char *name) {
 	return json_string_value(json_object_get(object, name));
 }
@@ -176,13 +185,42 @@ static void mark_full(const truth_whole *truth, truth_member *member, size_t mor
 		member->full_until = truth->host.now + limit(truth, member->room, "ack_timeout") * G_USEC_PER_SEC;
 }
 
-static void will_be_told(truth_whole *truth, truth_member *member, json_t *event) {
-	truth_event entry = { json_incref(event), weight_of(event), member->room->version };
-	g_array_append_val(member->to_tell, entry);
-	member->backlog += entry.weight;
-	member->added += entry.weight;
-	truth->backlogs += entry.weight;
+static void more_waits(truth_whole *truth, truth_member *member, size_t weight) {
+	member->backlog += weight;
+	member->added += weight;
+	truth->backlogs += weight;
 	mark_full(truth, member, 0);
+}
+
+static void will_be_told(truth_whole *truth, truth_member *member, json_t *event) {
+	truth_event entry = { json_incref(event), weight_of_event(event), member->room->version };
+	g_array_append_val(member->to_tell, entry);
+	more_waits(truth, member, entry.weight);
+}
+
+/* The newest event that the core has for it. */
+static json_t *newest_of(const truth_member *member) {
+	const portal_stream *stream = &member->real->stream;
+	return stream->ring[stream->last & (stream->capacity - 1)].event;
+}
+
+/* Who joins while the last event is one of that kind, and nobody has seen it, may be put into that one. */
+static bool was_gathered(truth_whole *truth, truth_member *member, json_t *about, json_t *event) {
+	if(member->to_tell->len == 0)
+		return false;
+	truth_event *last = &g_array_index(member->to_tell, truth_event, member->to_tell->len - 1);
+	const json_t *list = json_object_get(last->event, "members"), *now = json_object_get(newest_of(member), "members");
+	if(list == NULL || json_array_size(now) != json_array_size(list) + 1)
+		return false;
+	json_t *more = json_deep_copy(last->event);
+	json_array_append(json_object_get(more, "members"), about);
+	json_decref(last->event);
+	last->event = more;
+	size_t weight = weight_of(event);
+	last->weight += weight;
+	last->version = member->room->version;
+	more_waits(truth, member, weight);
+	return true;
 }
 
 /* The event is stolen. */
@@ -408,9 +446,9 @@ static void joined(const asking *ask, truth_room *room, const char *id) {
 	ask->peer->cursor = 0;
 	room->version++;
 	each_member(room, other) {
-		json_t *event = json_pack("{s:s, s:o}", "event", "joined", "member", seen_by(member, other));
-		will_be_told(truth, other, event);
-		json_decref(event);
+		json_auto_t *about = seen_by(member, other), *event = json_pack("{s:s, s:[O]}", "event", "joined", "members", about);
+		if(!was_gathered(truth, other, about, event))
+			will_be_told(truth, other, event);
 	}
 	g_tree_insert(room->members, member->id, member);
 	truth->members++;
@@ -576,7 +614,7 @@ static json_int_t relay_one(const asking *ask, json_t *failed, size_t index, con
 	json_t *to = field(signal, "to");
 	json_auto_t *ids = json_is_array(to) ? json_incref(to) : to != NULL ? json_pack("[O]", to) : json_array();
 	json_auto_t *reached = json_array(), *id;
-	size_t weight = weight_of(event), i, lost = 0, own = 0;
+	size_t weight = weight_of_event(event), i, lost = 0, own = 0;
 	json_int_t relayed = 0;
 	ask->truth->signals++;
 	if(to == NULL) {
@@ -1358,8 +1396,10 @@ void truth_pass(truth_whole *truth, gint64 milliseconds) {
 static void show(truth_member *member, const json_t *event) {
 	const char *name = string_of(event, "event"), *id = string_of(event, "id");
 	json_t *about = json_object_get(event, "member"), *known = json_object_get(member->view, id != NULL ? id : "");
+	size_t i;
 	if(strcmp(name, "joined") == 0)
-		json_object_set_new(member->view, string_of(about, "id"), json_copy(about));
+		json_array_foreach(json_object_get(event, "members"), i, about)
+			json_object_set_new(member->view, string_of(about, "id"), json_copy(about));
 	else if(strcmp(name, "left") == 0)
 		promise(json_object_del(member->view, id) == 0, "%s left, of whom nothing was told", id);
 	else if(strcmp(name, "away") == 0)
@@ -1394,6 +1434,7 @@ static void read_new(truth_whole *truth, truth_member *member, json_t *event) {
 		const truth_event *next = &g_array_index(member->to_tell, truth_event, 0);
 		promise(json_equal(next->event, event), "%s is told %s, not %s", member->id, fuzz_text(event), fuzz_text(next->event));
 		entry.version = next->version;
+		entry.weight = next->weight;
 		g_array_remove_index(member->to_tell, 0);
 	}
 	g_array_append_val(member->told, entry);
@@ -1413,7 +1454,6 @@ static void read_events(truth_whole *truth, truth_peer *peer, const json_t *mess
 	promise(json_array_size(events) > 0 && json_array_size(events) <= EVENTS_A_PUSH,
 		"a push of no size: %s", fuzz_text(message));
 	json_array_foreach(events, i, event) {
-		weight += weight_of(event);
 		if(n + i > member->told->len) {
 			read_new(truth, member, event);
 		} else {
@@ -1421,6 +1461,7 @@ static void read_events(truth_whole *truth, truth_peer *peer, const json_t *mess
 				"it was told otherwise before: %s", fuzz_text(message));
 			truth->replays++;
 		}
+		weight += g_array_index(member->told, truth_event, n + i - 1).weight;
 	}
 	promise(json_array_size(events) == 1 || weight <= BYTES_A_PUSH, "a push of %zu bytes", weight);
 	peer->cursor = n + json_array_size(events) - 1;
