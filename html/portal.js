@@ -596,7 +596,7 @@ export class Portal extends Emitter {
 		if (push.portal !== 'event') return
 		let entries
 		try {
-			entries = this.#stream.accept(push, size)
+			entries = this.#stream.accept(push, size).flatMap(oneByOne)
 		} catch {
 			return this.#lost() // events are missing: they come again on the next peer
 		}
@@ -633,7 +633,7 @@ export class Portal extends Emitter {
 		if (number <= this.#rosterN) return false
 		switch (entry.event) {
 			case 'joined':
-				for (const member of entry.members) this.#whileOpen(() => this.#welcome(member))
+				this.#welcome(entry.member)
 				return true
 			case 'left':
 				this.#farewell(entry)
@@ -953,6 +953,17 @@ export class Portal extends Emitter {
 		for (const connection of this.connections) connection.rerouted()
 		emit(this, 'state', state)
 	}
+}
+
+/**
+ * Of those who join close to one another the server tells in one event.
+ *
+ * @param {{number: number, event: any}} entry
+ * @returns {{number: number, event: any}[]}
+ */
+function oneByOne({ number, event }) {
+	if (event.event !== 'joined') return [{ number, event }]
+	return event.members.map((/** @type {Member} */ member) => ({ number, event: { event: 'joined', member } }))
 }
 
 /** @param {any} options */

@@ -143,7 +143,8 @@ bool portal_stream_add(portal_stream *stream, json_t *item, size_t weight, guint
 	portal_entry *newest = place_of(stream, stream->last);
 	if(newest->weight + weight > PUSH_MAX_WEIGHT)
 		return false;
-	if(newest->event->refcount > 1) { /* others have it, too */
+	/* Others may have it, too. (Whoever gave up theirs, without the lock, has read it before.) */
+	if(__atomic_load_n(&newest->event->refcount, __ATOMIC_ACQUIRE) > 1) {
 		json_t *own = json_copy(newest->event);
 		json_object_set_new(own, stream->gathers, json_copy(json_object_get(own, stream->gathers)));
 		json_decref(newest->event);

@@ -113,6 +113,9 @@ test('an entry that cannot be handled does not take those behind it along', asyn
 	portal.connections[0].pc.setConfiguration = () => { throw new Error('no such server') }
 	janus.push(6, { event: 'ice', ice_servers: [{ urls: 'turn:' }] }, hello('after a bad server'))
 	assert.deepEqual([heard.at(-1), errors], ['after a bad server', ['event_failed']])
+	t.mock.method(FakePeerConnection.prototype, 'createDataChannel', () => { throw new Error('too many') }, { times: 1 })
+	janus.push(8, { event: 'joined', members: [{ id: 'carol', polite: true }, { id: 'dora', polite: true }] }, hello('after two'))
+	assert.deepEqual([heard.at(-1), portal.connections.at(-1).id, errors.length], ['after two', 'dora', 2])
 	assert.equal(portal.state, 'open')
 })
 
