@@ -18,7 +18,9 @@ const char fuzz_target[] = "members";
 static const char *const rooms[] = { "home", "small", "hall", "cellar", "attic", "none", "no room" };
 static const char *const pins[] = { "1", "2", "sha256::6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b" };
 static const char *const secrets[] = { "s", "t", "" };
-static const char *const tokens[] = { "k1", "k2", "signed room=hall", "" };
+/* The last one is what is kept of the first: whoever has seen that has no token. */
+static const char *const tokens[] = { "k1", "k2", "signed room=hall",
+	"sha256::6ab9f1eb8f7d3388f4f9d586f66e99fd54080df2c446f0e58668b09c08a16dd0" };
 
 static truth_whole *all;
 static guint serial; /* in payloads, so that no two signals are the same */
