@@ -98,7 +98,8 @@ static void check_door(fuzz_host *host, const portal_config *config, const porta
 
 /* Who manages a room has its secret. */
 static void check_secret(fuzz_host *host, const portal_config *config, const portal_room_config *room) {
-	const char *secret = plain(room->given, "secret"), *code;
+	const char *secret = plain(room->given, "secret"), *pin = plain(room->given, "pin"), *code;
+	promise((secret == NULL || secret[0] != '\0') && (pin == NULL || pin[0] != '\0'), "%s has a key that says nothing", room->room);
 	portal_core *core = portal_new(&host->host, config);
 	portal_peer *peer = portal_attach(core, NULL);
 	json_decref(ask(host, core, peer, json_pack("{s:s, s:s}", "request", "listmembers", "room", room->room), &code));
@@ -296,6 +297,12 @@ static void judge_json(const uint8_t *data, size_t size) {
 	g_autoptr(GString) text = g_string_new("");
 	if(config == NULL)
 		return;
+	const char *category, *name;
+	json_t *group, *unused;
+	json_object_foreach(json, category, group) {
+		json_object_foreach(group, name, unused)
+			promise(is_known(category, name), "%s.%s was taken", category, name);
+	}
 	exercise(config);
 	if(!write_settings(text, json))
 		return;

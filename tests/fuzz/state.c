@@ -11,7 +11,8 @@
 
 const char fuzz_target[] = "state";
 
-#define CONFIG "{\"general\":{\"max_rooms\":6,\"resume_timeout\":0}," \
+#define ROOMS_MAX 6
+#define CONFIG "{\"general\":{\"max_rooms\":" G_STRINGIFY(ROOMS_MAX) ",\"resume_timeout\":0}," \
 	"\"room-home\":{\"description\":\"Home\"},\"room-hall\":{\"pin\":\"1\"}}"
 #define STEPS 60
 
@@ -121,6 +122,21 @@ static bool save(portal_core *of, const char *to) {
 	return true;
 }
 
+/* With the file there are rooms more, of right names and not too many; those of the configuration are what they were. */
+static void check_rooms(const json_t *before, const json_t *after) {
+	size_t i, j, same = 0;
+	json_t *one, *other;
+	promise(json_array_size(after) <= ROOMS_MAX, "%zu rooms are more than may be", json_array_size(after));
+	json_array_foreach(after, i, one) {
+		const char *name = json_string_value(json_object_get(one, "room"));
+		promise(name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")] == '\0' && name[0] != '\0'
+			&& strlen(name) <= 64, "there is a room “%s”", name);
+		json_array_foreach(before, j, other)
+			same += json_equal(one, other);
+	}
+	promise(same == json_array_size(before), "a room of the configuration is as the file has it");
+}
+
 /* A core that starts with the file; NULL if it refuses it. */
 static portal_core *start(const char *from) {
 	json_auto_t *state = NULL;
@@ -135,9 +151,11 @@ static portal_core *start(const char *from) {
 	promise(restored == (error == NULL), "a refusal gives a reason, and nothing else does");
 	portal_snapshot snapshot;
 	promise(!portal_snapshot_take(made, &snapshot), "reading the file changes it");
-	if(restored)
-		return made;
 	json_auto_t *after = list_of(made);
+	if(restored) {
+		check_rooms(json_object_get(before, "list"), json_object_get(after, "list"));
+		return made;
+	}
 	promise(json_equal(before, after), "a state that was refused left something behind");
 	portal_free(made);
 	return NULL;
