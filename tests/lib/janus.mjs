@@ -19,6 +19,10 @@ import { probeHttp, probeWebSocket } from './probe.mjs'
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url))
 const TRIES = 5
+
+/** What a plugin that was built with a sanitizer needs in a Janus that was not: PORTAL_PRELOAD names the sanitizer's library. */
+const PRELOADED = process.env.PORTAL_PRELOAD ? { LD_PRELOAD: process.env.PORTAL_PRELOAD } : {}
+
 /**
  * @typedef {object} Options
  * @property {string} [config] text of janus.plugin.portal.jcfg; without it, the sample's
@@ -87,7 +91,7 @@ class Run {
 		/* A session of its own: Ctrl-C in a terminal shall reach us, and we stop Janus. And if this
 		   process is killed, the kernel ends Janus. */
 		this.child = spawn('setpriv', ['--pdeathsig', 'KILL', ...this.command],
-			{ stdio: ['ignore', log, log], detached: true, env: { ...process.env, ...this.env } })
+			{ stdio: ['ignore', log, log], detached: true, env: { ...process.env, ...PRELOADED, ...this.env } })
 		closeSync(log)
 		this.ended = new Promise(resolve => {
 			this.child.once('error', error => resolve({ code: null, signal: null, error }))

@@ -142,6 +142,8 @@ export async function sleeper({ janus, random, over, counts, rooms }) {
 				session.socket.resume()
 				await wait(random() * 1_000)
 			}
+		} catch (error) {
+			if (!/Janus refused: 45[89]|connection has ended/i.test(error.message)) throw error
 		} finally {
 			await session.terminate()
 		}

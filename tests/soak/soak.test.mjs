@@ -73,8 +73,8 @@ function handles(log) {
 test(`${SECONDS} s of everything at once leave nothing behind`, { timeout: (SECONDS + 300) * 1_000 }, async t => {
 	console.log(`PORTAL_SEED=${SEED} PORTAL_SOAK=${SECONDS}`)
 	const janus = await startJanus({
-		config, transports: ['websockets', 'http'], admin: true, pingpong: { trigger: 1, timeout: 1 },
-		settings: { 'general.session_timeout': 4 }, env: { MALLOC_ARENA_MAX: '2' }, patience: 30_000,
+		config, transports: ['websockets', 'http'], admin: true, pingpong: { trigger: 5, timeout: 10 },
+		settings: { 'general.session_timeout': 15 }, env: { MALLOC_ARENA_MAX: '2' }, patience: 30_000,
 	})
 	const counts = {}, levels = [], before = holds(janus)
 	let failed = false
