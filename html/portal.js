@@ -152,7 +152,7 @@ export class Portal extends Emitter {
 	 * @param {RTCConfiguration} [options.rtc] anything else for each RTCPeerConnection
 	 * @param {{token?: string, apisecret?: string}} [options.janus] what Janus itself asks for in every request
 	 * @param {typeof WebSocket} [options.WebSocket]
-	 * @param {typeof RTCPeerConnection} [options.RTCPeerConnection]
+	 * @param {typeof RTCPeerConnection | null} [options.RTCPeerConnection] null: everything goes through the server
 	 * @param {EventTarget} [options.page] where `pagehide`, `pageshow` and `online` happen; by default the window, if any
 	 */
 	constructor(options) {
@@ -295,12 +295,16 @@ export class Portal extends Emitter {
 		if (this.#state !== 'idle' && this.#state !== 'closed') {
 			throw new PortalError('already_joined', `This portal is ${this.#state} already`)
 		}
+		if (this.#RTCPeerConnection === undefined) {
+			throw new PortalError('unsupported', 'There is no RTCPeerConnection here: hand one in, or null to send everything through the server')
+		}
 		signal?.throwIfAborted()
+		const session = this.#newSession()
 		this.#clear()
 		this.#stream = new Stream()
 		this.#fresh = true
+		this.#session = session
 		this.#setState('connecting')
-		const session = this.#session = this.#newSession()
 		const entering = this.#enter(session)
 		try {
 			this.#enterRoom(await this.#stoppable(entering, signal))
@@ -457,6 +461,11 @@ export class Portal extends Emitter {
 		this.#stopJoining(new PortalError('closed', 'The portal was closed'))
 		if (this.#state === 'resuming') this.#session?.abandon()
 		this.#end()
+	}
+
+	get #RTCPeerConnection() {
+		const { RTCPeerConnection = globalThis.RTCPeerConnection } = this.#options
+		return RTCPeerConnection
 	}
 
 	#newSession() {
@@ -683,7 +692,7 @@ export class Portal extends Emitter {
 			id: member.id,
 			polite: member.polite,
 			signal: (type, payload) => this.#signal(member.id, type, payload),
-			RTCPeerConnection: this.#options.RTCPeerConnection ?? globalThis.RTCPeerConnection,
+			RTCPeerConnection: this.#RTCPeerConnection,
 			configuration: { iceServers: this.#options.iceServers ?? this.#iceServers, ...this.#options.rtc },
 			tracks: this.#tracks,
 			encodings: this.#encodings,
@@ -952,6 +961,7 @@ function newSession({ url, janus, WebSocket }) {
 }
 
 function defaultUrl() {
+	if (!globalThis.location) throw new PortalError('unsupported', 'There is no page here: say the url')
 	const { protocol, host } = globalThis.location
 	return `${protocol === 'https:' ? 'wss' : 'ws'}://${host}/janus`
 }

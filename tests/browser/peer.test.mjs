@@ -266,6 +266,26 @@ test('what was never connected the impolite side does not restart, but asks for 
 	t.mock.timers.reset()
 })
 
+test('where ICE cannot be restarted, a failed connection is replaced, whichever side sees it', async t => {
+	class Unable extends FakePeerConnection {
+		restartIce = undefined
+	}
+	for (const side of ['polite', 'impolite']) {
+		const pair = makePair({ polite: { RTCPeerConnection: Unable }, impolite: { RTCPeerConnection: Unable } })
+		for (const breaks of [pc => pc.become('failed'), pc => { pc.connectionState = 'failed'; pair[side].repair() }]) {
+			await eventually(() => connected(pair))
+			const before = [pair.polite.pc, pair.impolite.pc]
+			t.mock.timers.enable({ apis: ['setTimeout'] })
+			breaks(pair[side].pc)
+			t.mock.timers.tick(5_000) // for which the impolite side gives way
+			t.mock.timers.reset()
+			await eventually(() => connected(pair) && pair.polite.pc !== before[0] && pair.impolite.pc !== before[1])
+		}
+		assert.deepEqual([...pair.polite.errors, ...pair.impolite.errors], [])
+		pair.close()
+	}
+})
+
 test('a closed connection is silent and says so once', async () => {
 	const pair = makePair()
 	let closes = 0

@@ -867,3 +867,44 @@ test('whether a room exists can be asked without joining', async () => {
 	const options = { url: 'ws://127.0.0.1:1/janus', WebSocket: janus.WebSocket }
 	assert.deepEqual([await Portal.exists('home', options), await Portal.exists('attic', options)], [true, false])
 })
+
+test('without RTCPeerConnection, on purpose, all goes through the server and nothing is negotiated', async t => {
+	const { janus, portal, said } = await joined(t, { options: { RTCPeerConnection: null } })
+	const [connection] = portal.connections
+	assert.deepEqual([portal.connections.length, connection.route, connection.alive, connection.pc.connectionState], [2, 'server', false, 'new'])
+	const offer = { generation: 1, description: { type: 'offer', sdp: 'x' } }
+	janus.push(1, { event: 'signal', from: 'ada', type: 'description', payload: offer },
+		{ event: 'signal', from: 'ada', type: 'candidate', payload: { generation: 1, candidate: null } },
+		{ event: 'signal', from: 'ada', type: 'portal.renew', payload: { generation: 1 } },
+		{ event: 'ice', ice_servers: [] }, { event: 'away', id: 'ada' }, { event: 'back', id: 'ada' })
+	portal.addTrack({ id: 'microphone' })
+	assert.deepEqual(await connection.stats().then(({ loss, local }) => [loss, local]), [0, undefined])
+	assert.throws(() => connection.channel('game'), { code: 'unsupported' })
+	await portal.send('chat', 'hello', { to: 'ada' })
+	await portal.signal('note', 'well')
+	await wait(20)
+	const types = janus.asked('relay').flatMap(({ signals }) => signals.map(({ type }) => type))
+	assert.deepEqual(types.sort(), ['note', 'portal.data'])
+	assert.deepEqual(said('error'), [])
+	assert.equal(connection.generation, 1)
+})
+
+test('what a place that is no browser lacks is said before anything is tried, and the portal can join afterwards', async t => {
+	const janus = new FakeJanus()
+	const given = { url: 'ws://127.0.0.1:1/janus', room: 'home', WebSocket: janus.WebSocket, RTCPeerConnection: FakePeerConnection }
+	const was = ['WebSocket', 'RTCPeerConnection'].map(name => [name, globalThis[name]])
+	t.after(() => Object.assign(globalThis, Object.fromEntries(was)))
+	for (const [name] of was) globalThis[name] = undefined
+	for (const [lacking, says] of [['WebSocket', /WebSocket/], ['RTCPeerConnection', /RTCPeerConnection.*null/], ['url', /url/]]) {
+		const portal = new Portal({ ...given, [lacking]: undefined })
+		t.after(() => portal.close())
+		await assert.rejects(portal.join(), { name: 'PortalError', code: 'unsupported', message: says })
+		assert.equal(portal.state, 'idle')
+	}
+	await assert.rejects(Portal.rooms({ url: given.url }), { code: 'unsupported', message: /WebSocket/ })
+	globalThis.RTCPeerConnection = FakePeerConnection
+	const portal = new Portal({ ...given, RTCPeerConnection: undefined })
+	t.after(() => portal.close())
+	await portal.join()
+	assert.equal(portal.state, 'open')
+})
