@@ -17,8 +17,12 @@ export class RTCPeerConnection extends EventTarget {
 	#states = { connection: 'new', iceConnection: 'new', iceGathering: 'new' }
 	#closed = false
 	#hasChannel = false
-	/** @type {RTCIceCandidateInit[]} those of the others, while libdatachannel takes none: until there is a local description */
+	/** @type {RTCIceCandidateInit[]} the other's candidates, while there is no local description: libdatachannel takes none then */
 	#early = []
+	/** @type {(RTCIceCandidateInit | null)[]} one's own, which are told when the offer is answered. Else the other side would begin at
+	 * once, and what it sends could be there before its answer: libdatachannel then begins in the middle of taking the answer, and
+	 * does not know yet whose certificate to expect. */
+	#held = []
 
 	/** @param {RTCConfiguration & object} [configuration] with what libdatachannel knows besides, such as `bindAddress` */
 	constructor(configuration = {}) {
@@ -31,8 +35,7 @@ export class RTCPeerConnection extends EventTarget {
 		native.onIceStateChange(state => this.#changed('iceConnection', state))
 		native.onGatheringStateChange(state => this.#gathering(state))
 		native.onSignalingStateChange(() => this.#emit('signalingstatechange'))
-		native.onLocalCandidate((candidate, sdpMid) =>
-			this.#emit('icecandidate', { candidate: { candidate: candidate.replace(/^a=/, ''), sdpMid } }))
+		native.onLocalCandidate((candidate, sdpMid) => this.#found({ candidate: candidate.replace(/^a=/, ''), sdpMid }))
 		native.onDataChannel(channel => this.#emit('datachannel', { channel: wrap(channel) }))
 	}
 
@@ -54,7 +57,7 @@ export class RTCPeerConnection extends EventTarget {
 
 	get localDescription() {
 		const description = this.#native.localDescription()
-		return description && { type: description.type, sdp: withoutMedia(description.sdp) }
+		return description && { type: description.type, sdp: withoutMedia(apart(description.sdp).rest) }
 	}
 
 	get remoteDescription() {
@@ -74,6 +77,7 @@ export class RTCPeerConnection extends EventTarget {
 		const { rest, candidates } = apart(sdp)
 		attempt(() => this.#native.setRemoteDescription(rest, type))
 		for (const candidate of candidates) this.#addCandidate(candidate)
+		for (const candidate of this.#held.splice(0)) this.#emit('icecandidate', { candidate })
 	}
 
 	/** @param {RTCIceCandidateInit | null} [candidate] */
@@ -162,7 +166,13 @@ export class RTCPeerConnection extends EventTarget {
 	#gathering(state) {
 		this.#states.iceGathering = state === 'in-progress' ? 'gathering' : state
 		this.#emit('icegatheringstatechange')
-		if (state === 'complete') this.#emit('icecandidate', { candidate: null })
+		// libdatachannel's callbacks of different kinds may overtake each other.
+		if (state === 'complete') setImmediate(() => this.#found(null))
+	}
+
+	#found(candidate) {
+		if (this.signalingState === 'have-local-offer') this.#held.push(candidate)
+		else this.#emit('icecandidate', { candidate })
 	}
 
 	#emit(type, more) {
