@@ -4,23 +4,28 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { startServer, until } from '../e2e/lab.mjs'
-import { joinMember } from './witness.mjs'
 import { startProgram, stopPrograms } from './program.mjs'
 import { makeProject, tool } from './project.mjs'
+import { command, example } from './readme.mjs'
+import { joinMember } from './witness.mjs'
 
-/** How each of them runs a program, with no more rights than it needs. */
-const RUNTIMES = {
-	Node: [process.execPath],
-	Deno: [tool('deno'), 'run', '--node-modules-dir=manual', '--no-prompt', '--allow-net=localhost'],
-	Bun: [tool('bun'), 'run']
-}
+/** How each of them runs a program, as the README says. */
+const RUNTIMES = Object.fromEntries(['Node', 'Deno', 'Bun'].map(name => {
+	const [program, ...args] = command(name.toLowerCase())
+	return [name, [name === 'Node' ? process.execPath : tool(program), ...args.slice(0, -1)]]
+}))
 
 describe('Without a browser and without RTCPeerConnection', { timeout: 120_000 }, () => {
 	let project, janus, web
 	before(async () => {
-		const files = { 'member.mjs': await readFile(new URL('member.mjs', import.meta.url), 'utf8') }
-		project = await makeProject({ packages: ['ws'], files })
+		const read = path => readFile(new URL(path, import.meta.url), 'utf8')
 		;({ janus, web } = await startServer())
+		const here = code => code.replace('wss://example.org/janus', url())
+		project = await makeProject({ packages: ['node-datachannel', 'ws'], files: {
+			'member.mjs': await read('member.mjs'), 'watcher.mjs': here(example('mjs', 'RTCPeerConnection: null')),
+			'greeter.mjs': here(example('mjs', './node-rtc.mjs')).replace('RTCPeerConnection })', "RTCPeerConnection, rtc: { bindAddress: '127.0.0.1' } })"),
+			'node-rtc.mjs': await read('../../html/examples/node-rtc.mjs')
+		} })
 	})
 	afterEach(async () => {
 		web?.cut(false)
@@ -33,17 +38,17 @@ describe('Without a browser and without RTCPeerConnection', { timeout: 120_000 }
 	})
 
 	const url = () => `${web.url.replace(/^http/, 'ws')}janus`
-	function start(name, room) {
+	function start(name, ...words) {
 		const [command, ...args] = RUNTIMES[name]
 		/* Deno and Bun keep what they have compiled in a folder of their own. */
 		const env = { DENO_DIR: `${project.folder}/.cache`, DENO_NO_UPDATE_CHECK: '1', BUN_INSTALL_CACHE_DIR: `${project.folder}/.cache`, DO_NOT_TRACK: '1' }
-		return startProgram(command, [...args, 'member.mjs', url(), room, name], { cwd: project.folder, env })
+		return startProgram(command, [...args, ...words], { cwd: project.folder, env })
 	}
 
 	for (const name of Object.keys(RUNTIMES)) {
 		test(`${name}: joins, talks through the server in order, comes back when the connection breaks, leaves`, async t => {
 			const witness = await joinMember(t, url(), 'home')
-			const program = start(name, 'home')
+			const program = start(name, 'member.mjs', url(), 'home', name)
 			await program.says('members Witness')
 			await program.says('connection Witness server')
 			await until(`${name} to be there for the others`, () => witness.portal.members[0]?.display === name)
@@ -79,8 +84,30 @@ describe('Without a browser and without RTCPeerConnection', { timeout: 120_000 }
 		})
 	}
 
+	for (const name of Object.keys(RUNTIMES)) {
+		test(`${name}: the example of the README`, async t => {
+			const witness = await joinMember(t, url(), 'home')
+			const program = start(name, 'watcher.mjs')
+			await program.says('With me: Witness')
+			await witness.portal.send('greeting', 'hello')
+			await program.says('greeting hello')
+			assert.deepEqual(await program.stop('SIGINT'), { code: 0, signal: null })
+			await until('it to have left', () => witness.portal.members.length === 0, 2_000)
+		})
+	}
+
+	test('the example of the README with direct connections, in Node', async t => {
+		const witness = await joinMember(t, url(), 'home')
+		const greeters = ['first', 'second'].map(() => start('Node', 'greeter.mjs'))
+		for (const greeter of greeters) await greeter.says(/^[\w-]{22} direct$/)
+		await until('two welcomes', () => witness.messages.length === 2)
+		assert.deepEqual(witness.messages, [{ text: 'Welcome!' }, { text: 'Welcome!' }])
+		for (const greeter of greeters) assert.deepEqual(await greeter.stop('SIGINT'), { code: 0, signal: null })
+		await until('both to have left', () => witness.portal.members.length === 0, 2_000)
+	})
+
 	test('all of them see each other in one room', async t => {
-		const programs = Object.keys(RUNTIMES).map(name => [name, start(name, 'misc')])
+		const programs = Object.keys(RUNTIMES).map(name => [name, start(name, 'member.mjs', url(), 'misc', name)])
 		for (const [name, program] of programs) {
 			const others = Object.keys(RUNTIMES).filter(other => other !== name).sort()
 			await program.says(`members ${others.join(', ')}`)
