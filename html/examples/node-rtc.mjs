@@ -17,8 +17,6 @@ export class RTCPeerConnection extends EventTarget {
 	#states = { connection: 'new', iceConnection: 'new', iceGathering: 'new' }
 	#closed = false
 	#hasChannel = false
-	/** @type {RTCIceCandidateInit[]} the other's candidates, while there is no local description: libdatachannel takes none then */
-	#early = []
 	/** @type {(RTCIceCandidateInit | null)[]} one's own, which are told when the offer is answered. Else the other side would begin at
 	 * once, and what it sends could be there before its answer: libdatachannel then begins in the middle of taking the answer, and
 	 * does not know yet whose certificate to expect. */
@@ -68,7 +66,6 @@ export class RTCPeerConnection extends EventTarget {
 	async setLocalDescription() {
 		this.#mustBeOpen()
 		this.#native.setLocalDescription(this.signalingState === 'have-remote-offer' ? 'answer' : 'offer')
-		for (const candidate of this.#early.splice(0)) this.#addCandidate(candidate)
 	}
 
 	/** @param {RTCSessionDescriptionInit} description an offer takes back one's own that is not answered */
@@ -89,8 +86,7 @@ export class RTCPeerConnection extends EventTarget {
 	}
 
 	#addCandidate(candidate) {
-		if (!this.localDescription) this.#early.push(candidate)
-		else attempt(() => this.#native.addRemoteCandidate(candidate.candidate, candidate.sdpMid ?? '0'))
+		attempt(() => this.#native.addRemoteCandidate(candidate.candidate, candidate.sdpMid ?? '0'))
 	}
 
 	/**
@@ -209,7 +205,7 @@ function nativeServers({ urls, username, credential: password }) {
 	})
 }
 
-/** A description, and the candidates that were in it. */
+/** A description, and the candidates that were in it: after `end-of-candidates` libdatachannel would take none. */
 function apart(sdp) {
 	const candidates = sdp.split(/^(?=m=)/m).flatMap(section => {
 		const [, sdpMid] = /^a=mid:(.*?)\r?$/m.exec(section) ?? []

@@ -151,6 +151,15 @@ describe('RTCPeerConnection of node-datachannel', { timeout: 120_000 }, () => {
 		assert.throws(() => pc.createDataChannel('late'), { name: 'InvalidStateError' })
 		await new Promise(resolve => setTimeout(resolve, 300))
 		assert.equal(events.length, before)
+		// Closed by who listens, in the middle of what there is to tell.
+		const [a, b] = makePair()
+		b.pc.addEventListener('icegatheringstatechange', () => b.pc.iceGatheringState === 'complete' && b.pc.close())
+		await a.pc.setLocalDescription()
+		await take(b, said(a.pc))
+		await b.pc.setLocalDescription()
+		await until('all candidates', () => b.pc.signalingState === 'closed')
+		await new Promise(resolve => setTimeout(resolve, 50))
+		assert.equal(b.candidates.includes(null), false)
 	})
 
 	async function enter(display, rtc = LOOPBACK) {
