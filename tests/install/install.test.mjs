@@ -55,8 +55,9 @@ describe('make install', () => {
 		/* The picture is the README's. */
 		const source = installed(join(project, 'html')).filter(file => !file.startsWith('node_modules') && file !== 'picture.png')
 		assert.deepEqual(page, source)
-		const samples = files.filter(file => /share\/janus-portal\/(janus|nginx)\//.test(file)).map(file => file.replace(/.*janus-portal\//, ''))
-		assert.deepEqual(samples, ['janus/janus.jcfg.sample', 'janus/janus.transport.websockets.jcfg.sample', 'nginx/portal.conf.sample'])
+		const samples = files.filter(file => /share\/janus-portal\/(janus|nginx|systemd)\//.test(file)).map(file => file.replace(/.*janus-portal\//, ''))
+		assert.deepEqual(samples, ['janus/janus.jcfg.sample', 'janus/janus.transport.websockets.jcfg.sample', 'nginx/portal.conf.sample',
+			'systemd/portal.conf.sample'])
 		const exporter = files.find(file => file.endsWith('share/janus-portal/portal-prometheus'))
 		assert.match(run(join(root, exporter), []).output, /PORTAL_ADMIN_SECRET=/)
 		make('uninstall', `DESTDIR=${root}`)

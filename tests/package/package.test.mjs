@@ -86,7 +86,7 @@ describe('The Debian package', { skip }, () => {
 			if (file.isFile() && !/^(LICENSE|picture\.png)$/.test(file.name)) assert.ok(files.includes(`usr/share/janus-portal/html/${file.name}`), file.name)
 		assert.equal(readlinkSync(inPackage('usr/share/janus-portal/html/settings.js')), '/etc/janus-portal/settings.js')
 		assert.equal(readFileSync(inPackage('etc/janus-portal/settings.js'), 'utf8'), readFileSync(join(project, 'html/settings.js'), 'utf8'))
-		for (const sample of ['janus/janus.jcfg.sample', 'janus/janus.transport.websockets.jcfg.sample', 'nginx/portal.conf.sample'])
+		for (const sample of ['janus/janus.jcfg.sample', 'janus/janus.transport.websockets.jcfg.sample', 'nginx/portal.conf.sample', 'systemd/portal.conf.sample'])
 			assert.ok(files.includes(`usr/share/janus-portal/${sample}`), sample)
 		assert.deepEqual(succeeds('dpkg-deb', ['-I', deb, 'conffiles']).trim().split('\n').sort(),
 			['/etc/janus-portal/settings.js', '/etc/janus/janus.plugin.portal.jcfg'])
@@ -154,7 +154,55 @@ describe('The Debian package', { skip }, () => {
 		assert.match(stdout, /^done: purged/m)
 		assert.deepEqual(systemState(), before, 'the system of this machine was changed')
 	})
+
+	it('has a drop-in for systemd that is without a mistake', t => {
+		if (run('systemd-analyze', ['--version']).error) return t.skip('there is no systemd-analyze')
+		const units = join(folder, 'units')
+		mkdirSync(join(units, 'janus.service.d'), { recursive: true })
+		copyFileSync('/lib/systemd/system/janus.service', join(units, 'janus.service'))
+		const verify = dropIn => {
+			writeFileSync(join(units, 'janus.service.d/portal.conf'), dropIn)
+			const { status, stdout, stderr } = run('systemd-analyze', ['verify', join(units, 'janus.service')],
+				{ env: { ...process.env, SYSTEMD_UNIT_PATH: `${units}:/lib/systemd/system` } })
+			return { status, said: stdout + stderr }
+		}
+		const dropIn = readFileSync(inPackage('usr/share/janus-portal/systemd/portal.conf.sample'), 'utf8')
+		assert.deepEqual(verify(dropIn), { status: 0, said: '' })
+		assert.match(verify(`${dropIn}ProtectSistem=strict\n`).said, /Unknown key 'ProtectSistem'/)
+	})
+
+	it('runs under systemd with that drop-in: no privileges, nothing writable but its rooms, always started again', { timeout: 180_000 }, t => {
+		if (process.getuid() !== 0) return t.skip('an overlay over the system needs root')
+		if (!existsSync('/lib/systemd/systemd')) return t.skip('there is no systemd')
+		const { status, stdout, stderr } = inCgroup((entered = []) => {
+			const [command, ...args] = [...entered, 'unshare', '--mount', '--net', '--pid', '--cgroup', '--fork', '--kill-child', '--mount-proc',
+				process.execPath, fileURLToPath(new URL('inside/systemd.mjs', import.meta.url)), deb, join(folder, 'systemd')]
+			return run(command, args, { timeout: 150_000, killSignal: 'SIGKILL' })
+		})
+		if (status === 77) return t.skip(stdout)
+		for (const line of stdout.split('\n').filter(line => line.startsWith('done: '))) t.diagnostic(line)
+		assert.equal(status, 0, stdout + stderr)
+		assert.match(stdout, /^done: it stops well/m)
+	})
 })
+
+/**
+ * A cgroup for what runs in `use`, which gets a command that puts a process into it; gone afterwards. Systemd wants one of
+ * its own.
+ */
+function inCgroup(use) {
+	const unified = existsSync('/sys/fs/cgroup/cgroup.controllers')
+	const [, own] = (unified ? /^0::(.*)$/m : /^\d+:name=systemd:(.*)$/m).exec(readFileSync('/proc/self/cgroup', 'utf8')) ?? []
+	if (own === undefined) return use()
+	const path = mkdtempSync(join(unified ? '/sys/fs/cgroup' : '/sys/fs/cgroup/systemd', own, 'portal-test-'))
+	try {
+		return use(['sh', '-c', `echo $$ >${path}/cgroup.procs && exec "$@"`, 'sh'])
+	} finally {
+		/* The kernel may take a moment to bury the dead. */
+		for (let tries = 0; existsSync(path) && tries < 50; tries++)
+			run('find', [path, '-depth', '-type', 'd', '-exec', 'sh', '-c', 'rmdir "$1" 2>/dev/null || sleep 0.1', 'sh', '{}', ';'])
+	}
+}
 
 /** What a package would change here. */
 function systemState() {

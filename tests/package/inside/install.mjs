@@ -6,50 +6,27 @@
  *   node install.mjs PACKAGE LATER-PACKAGE FOLDER
  */
 import assert from 'node:assert/strict'
-import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
-import { Session } from '../../integration/client.mjs'
+import { spawn } from 'node:child_process'
+import { existsSync, openSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { call, listRooms as list, openSession, Overlay } from './overlay.mjs'
 
 const [deb, later, folder] = process.argv.slice(2)
-const root = join(folder, 'root')
 const JCFG = '/etc/janus/janus.plugin.portal.jcfg'
 const ROOMS = '/var/lib/janus-portal/rooms.json'
-
-const call = (command, ...args) => execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
-const at = path => join(root, path)
-const read = path => readFileSync(at(path), 'utf8')
+const system = new Overlay(folder)
+const at = path => system.at(path)
+const read = path => system.read(path)
+const dpkg = (...args) => system.dpkg(...args)
 const done = text => console.log(`done: ${text}`)
-
-function overlay() {
-	mkdirSync(folder, { recursive: true })
-	call('mount', '-t', 'tmpfs', 'tmpfs', folder)
-	for (const name of ['upper', 'work', 'root']) mkdirSync(join(folder, name))
-	call('mount', '-t', 'overlay', 'overlay', '-o', `lowerdir=/,upperdir=${folder}/upper,workdir=${folder}/work`, root)
-	call('mount', '-t', 'proc', 'proc', at('proc'))
-	call('mount', '--rbind', '/dev', at('dev'))
-	/* So that no service can be started by a package, should one have some day. */
-	writeFileSync(at('usr/sbin/policy-rc.d'), '#!/bin/sh\nexit 101\n', { mode: 0o755 })
-	call('ip', 'link', 'set', 'lo', 'up')
-}
-
-function dpkg(...args) {
-	for (const file of args.filter(arg => arg.endsWith('.deb'))) copyFileSync(file, at(`tmp/${basename(file)}`))
-	const inRoot = args.map(arg => arg.endsWith('.deb') ? `/tmp/${basename(arg)}` : arg)
-	const { status, stdout, stderr } = spawnSync('chroot', [root, 'dpkg', ...inRoot],
-		{ encoding: 'utf8', env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', DEBIAN_FRONTEND: 'noninteractive', HOME: '/root' } })
-	assert.equal(status, 0, `dpkg ${args.join(' ')}:\n${stdout}${stderr}`)
-	return stdout + stderr
-}
 
 /** Debian's Janus with Debian's settings and all its plugins. */
 async function janus(use) {
 	const log = join(folder, 'janus.log')
 	const output = openSync(log, 'w')
-	const child = spawn('chroot', [root, '/usr/bin/janus', '--disable-colors', '--log-stdout'], { stdio: ['ignore', output, output] })
+	const child = spawn('chroot', [system.root, '/usr/bin/janus', '--disable-colors', '--log-stdout'], { stdio: ['ignore', output, output] })
 	const ended = new Promise(resolve => child.on('exit', (code, signal) => resolve({ code, signal })))
-	const session = await open(log)
+	const session = await openSession(() => readFileSync(log, 'utf8'))
 	try {
 		await use(session, readFileSync(log, 'utf8'))
 	} catch (error) {
@@ -65,19 +42,6 @@ async function janus(use) {
 	}
 }
 
-async function open(log) {
-	for (const end = Date.now() + 20_000; ; await wait(100)) {
-		try {
-			return await Session.open('ws://127.0.0.1:8188')
-		} catch (error) {
-			if (Date.now() > end) throw new Error(`Debian's Janus does not answer: ${error.message}\n${readFileSync(log, 'utf8').slice(-4000)}`)
-		}
-	}
-}
-
-const list = async session => (await (await session.attach()).ask({ request: 'list' })).list.map(({ room }) => room)
-
-overlay()
 const ofJanus = read('/etc/janus/janus.jcfg')
 await janus(async session => { await assert.rejects(session.attach(), { code: 460 }) })
 
@@ -94,7 +58,7 @@ await janus(async (session, log) => {
 done('installed, and loaded by Debian\'s Janus as it comes')
 
 const edited = read(JCFG).replace('general: {', 'general: {\n\tadmin_key = "of the test"').concat('\nroom-mine: {\n}\n')
-writeFileSync(at(JCFG), edited)
+system.write(JCFG, edited)
 const said = dpkg('--force-confdef', '--force-confold', '-i', later)
 assert.match(said, /Unpacking janus-portal \(\S+\.1\) over/)
 assert.equal(read(JCFG), edited)
