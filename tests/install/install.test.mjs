@@ -52,8 +52,12 @@ describe('make install', () => {
 		assert.deepEqual(plugins.filter(file => !/^libjanus_portal\.(so|la)$/.test(file)), [])
 		assert.ok(files.some(file => file.endsWith('etc/janus/janus.plugin.portal.jcfg.sample')), files.join('\n'))
 		const page = files.filter(file => file.includes('janus-portal/html/')).map(file => file.replace(/.*janus-portal\/html\//, ''))
-		const source = installed(join(project, 'html')).filter(file => !file.includes('node_modules'))
+		/* The picture is the README's. */
+		const source = installed(join(project, 'html')).filter(file => !file.includes('node_modules') && file !== 'picture.png')
 		assert.deepEqual(page, source)
+		const samples = files.filter(file => /share\/janus-portal\/(janus|nginx|systemd)\//.test(file)).map(file => file.replace(/.*janus-portal\//, ''))
+		assert.deepEqual(samples, ['janus/janus.jcfg.sample', 'janus/janus.transport.websockets.jcfg.sample', 'nginx/portal.conf.sample',
+			'systemd/portal.conf.sample'])
 		const exporter = files.find(file => file.endsWith('share/janus-portal/portal-prometheus'))
 		assert.match(run(join(root, exporter), []).output, /PORTAL_ADMIN_SECRET=/)
 		make('uninstall', `DESTDIR=${root}`)
