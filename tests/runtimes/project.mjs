@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** A new project in a folder of its own, with the library installed from the tarball that npm makes, as its users have it. */
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -9,10 +10,13 @@ import { promisify } from 'node:util'
 
 export const run = promisify(execFile)
 export const HTML = fileURLToPath(new URL('../../html', import.meta.url))
-const MODULES = fileURLToPath(new URL('../node_modules', import.meta.url))
+const MODULES = ['node_modules', '../node_modules'].map(path => fileURLToPath(new URL(path, import.meta.url)))
+
+/** Where there is something that the tests have from npm. */
+const found = path => MODULES.map(modules => join(modules, path)).find(existsSync) ?? path
 
 /** A program that a package of the tests brings. */
-export const tool = name => join(MODULES, '.bin', name)
+export const tool = name => found(join('.bin', name))
 
 /**
  * @param {object} [options]
@@ -27,7 +31,7 @@ export async function makeProject({ packages = [], files = {} } = {}) {
 	const { stdout: tarball } = await run('npm', ['pack', '--silent', '--pack-destination', outside], { cwd: HTML })
 	await writeFile(join(folder, 'package.json'), '{ "name": "project", "private": true, "type": "module" }')
 	await run('npm', ['install', '--silent', '--offline', '--no-audit', '--no-fund', join(outside, tarball.trim())], { cwd: folder })
-	for (const name of packages) await symlink(join(MODULES, name), join(folder, 'node_modules', name))
+	for (const name of packages) await symlink(found(name), join(folder, 'node_modules', name))
 	for (const [path, text] of Object.entries(files)) {
 		await mkdir(dirname(join(folder, path)), { recursive: true })
 		await writeFile(join(folder, path), text)
