@@ -65,6 +65,27 @@ const GIVE_WAY = 5_000
  * @property {PortalError} error
  */
 
+/** In the place of an RTCPeerConnection where none is wanted: it never connects, so that messages go through the server. */
+class NoPeerConnection extends EventTarget {
+	connectionState = 'new'
+	signalingState = 'stable'
+	createDataChannel() {
+		return new EventTarget()
+	}
+	getSenders() {
+		return []
+	}
+	getConfiguration() {
+		return {}
+	}
+	async getStats() {
+		return new Map()
+	}
+	addTrack() {}
+	setConfiguration() {}
+	close() {}
+}
+
 /**
  * The direct connection to one other member.
  *
@@ -80,7 +101,9 @@ const GIVE_WAY = 5_000
  * @extends {Emitter<ConnectionEvents>}
  */
 export class Connection extends Emitter {
+	/** @type {typeof globalThis.RTCPeerConnection} */
 	#RTCPeerConnection
+	#negotiates
 	#configuration
 	#signal
 	#mayRestart
@@ -125,7 +148,7 @@ export class Connection extends Emitter {
 	 * @param {(type: string, payload: any) => Promise<any> | void} options.signal sends to the other member
 	 * @param {() => number} [options.largest] bytes that the server takes as one signal
 	 * @param {() => boolean} [options.reachable] whether signals reach the other member, be it now or when it is back
-	 * @param {typeof globalThis.RTCPeerConnection} options.RTCPeerConnection
+	 * @param {typeof globalThis.RTCPeerConnection | null} options.RTCPeerConnection null: there is to be no direct connection
 	 * @param {RTCConfiguration} [options.configuration]
 	 * @param {Iterable<[MediaStreamTrack, MediaStream[]]>} [options.tracks]
 	 * @param {() => boolean} [options.mayRestart] whether signals would reach the other member now
@@ -144,7 +167,8 @@ export class Connection extends Emitter {
 		/** Whether the member is gone, or one has left. */
 		this.closed = false
 		this.#signal = signal
-		this.#RTCPeerConnection = RTCPeerConnection
+		this.#negotiates = RTCPeerConnection !== null
+		this.#RTCPeerConnection = RTCPeerConnection ?? /** @type {any} */ (NoPeerConnection)
 		this.#configuration = configuration
 		this.#mayRestart = mayRestart
 		this.#patience = patience
@@ -184,6 +208,7 @@ export class Connection extends Emitter {
 	 * @returns {RTCDataChannel}
 	 */
 	channel(label, options) {
+		if (!this.#negotiates) throw new PortalError('unsupported', 'There are no data channels without RTCPeerConnection')
 		return this.#pc.createDataChannel(label, options)
 	}
 
@@ -377,8 +402,9 @@ export class Connection extends Emitter {
 	#mend(wait) {
 		const mend = () => {
 			if (this.closed || !BROKEN.includes(this.#pc.connectionState) || !this.#mayRestart()) return
-			if (this.polite || this.#established) this.#pc.restartIce()
-			else this.#askToRenew()
+			// Not every RTCPeerConnection outside of browsers can restart ICE: another one does as well.
+			if ((this.polite || this.#established) && this.#pc.restartIce) this.#pc.restartIce()
+			else this.renew()
 		}
 		clearTimeout(this.#mendTimer)
 		if (!this.polite) wait += GIVE_WAY
@@ -442,7 +468,7 @@ export class Connection extends Emitter {
 	// one that was closed meanwhile is never answered.
 	/** @param {any} work */
 	#step(work) {
-		this.#steps = this.#steps.then(() => this.closed ? undefined : work()).catch(error => this.#fail(error))
+		this.#steps = this.#steps.then(() => this.#negotiates && !this.closed && work()).catch(error => this.#fail(error))
 	}
 
 	// The browser says this again whenever the state becomes stable and it still holds, so nothing is lost here.

@@ -152,7 +152,7 @@ export class Portal extends Emitter {
 	 * @param {RTCConfiguration} [options.rtc] anything else for each RTCPeerConnection
 	 * @param {{token?: string, apisecret?: string}} [options.janus] what Janus itself asks for in every request
 	 * @param {typeof WebSocket} [options.WebSocket]
-	 * @param {typeof RTCPeerConnection} [options.RTCPeerConnection]
+	 * @param {typeof RTCPeerConnection | null} [options.RTCPeerConnection] null: everything goes through the server
 	 * @param {EventTarget} [options.page] where `pagehide`, `pageshow` and `online` happen; by default the window, if any
 	 */
 	constructor(options) {
@@ -295,12 +295,16 @@ export class Portal extends Emitter {
 		if (this.#state !== 'idle' && this.#state !== 'closed') {
 			throw new PortalError('already_joined', `This portal is ${this.#state} already`)
 		}
+		if (this.#RTCPeerConnection === undefined) {
+			throw new PortalError('unsupported', 'There is no RTCPeerConnection here: hand one in, or null to send everything through the server')
+		}
 		signal?.throwIfAborted()
+		const session = this.#newSession()
 		this.#clear()
 		this.#stream = new Stream()
 		this.#fresh = true
+		this.#session = session
 		this.#setState('connecting')
-		const session = this.#session = this.#newSession()
 		const entering = this.#enter(session)
 		try {
 			this.#enterRoom(await this.#stoppable(entering, signal))
@@ -459,6 +463,11 @@ export class Portal extends Emitter {
 		this.#end()
 	}
 
+	get #RTCPeerConnection() {
+		const { RTCPeerConnection = globalThis.RTCPeerConnection } = this.#options
+		return RTCPeerConnection
+	}
+
 	#newSession() {
 		const session = newSession(this.#options)
 		session.onlost = () => {
@@ -587,7 +596,7 @@ export class Portal extends Emitter {
 		if (push.portal !== 'event') return
 		let entries
 		try {
-			entries = this.#stream.accept(push, size)
+			entries = this.#stream.accept(push, size).flatMap(oneByOne)
 		} catch {
 			return this.#lost() // events are missing: they come again on the next peer
 		}
@@ -683,7 +692,7 @@ export class Portal extends Emitter {
 			id: member.id,
 			polite: member.polite,
 			signal: (type, payload) => this.#signal(member.id, type, payload),
-			RTCPeerConnection: this.#options.RTCPeerConnection ?? globalThis.RTCPeerConnection,
+			RTCPeerConnection: this.#RTCPeerConnection,
 			configuration: { iceServers: this.#options.iceServers ?? this.#iceServers, ...this.#options.rtc },
 			tracks: this.#tracks,
 			encodings: this.#encodings,
@@ -770,7 +779,7 @@ export class Portal extends Emitter {
 	async #signal(to, type, payload) {
 		if (this.#state !== 'open' && this.#state !== 'resuming') return
 		try {
-			const { failed: [failure] } = await this.#stream.relay({ to, type, payload })
+			const { failed: [failure] } = await this.#stream.relay({ to, type, payload }, type === 'candidate')
 			if (!failure || failure.code === 'member_not_found') return
 			if (type === 'portal.data' && failure.code === 'recipient_full') return failure // it comes again
 			if (failure.code === 'recipient_full') return this.#renewLater(to, failure.retry_after)
@@ -946,12 +955,24 @@ export class Portal extends Emitter {
 	}
 }
 
+/**
+ * Of those who join close to one another the server tells in one event.
+ *
+ * @param {{number: number, event: any}} entry
+ * @returns {{number: number, event: any}[]}
+ */
+function oneByOne({ number, event }) {
+	if (event.event !== 'joined') return [{ number, event }]
+	return event.members.map((/** @type {Member} */ member) => ({ number, event: { event: 'joined', member } }))
+}
+
 /** @param {any} options */
 function newSession({ url, janus, WebSocket }) {
 	return new Session({ url: url ?? defaultUrl(), envelope: janus, WebSocket })
 }
 
 function defaultUrl() {
+	if (!globalThis.location) throw new PortalError('unsupported', 'There is no page here: say the url')
 	const { protocol, host } = globalThis.location
 	return `${protocol === 'https:' ? 'wss' : 'ws'}://${host}/janus`
 }

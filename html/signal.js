@@ -45,6 +45,7 @@ export class Session {
 	 * @param {(error: PortalError) => void} [options.onlost] the session ended and not by `close()`
 	 */
 	constructor({ url, WebSocket = globalThis.WebSocket, envelope = {}, keepalive = 25_000, onlost = () => {} }) {
+		if (!WebSocket) throw new PortalError('unsupported', 'There is no WebSocket here: hand one in')
 		this.#url = url
 		this.#WebSocket = WebSocket
 		this.#envelope = envelope

@@ -9,6 +9,9 @@ const WINDOW_BYTES = 196_608
 
 const encoder = new TextEncoder()
 
+/** How long signals that can wait do so for more, milliseconds. */
+const GATHER = 10
+
 /** Where the server does not say when a refused number may come again, milliseconds. */
 const RETRY_AFTER = 100
 
@@ -34,6 +37,10 @@ export class Stream {
 	/** @type {Map<number, Request>} those that have a number, in its order */
 	#unanswered = new Map()
 	#unansweredBytes = 0
+	/** Whether what was signalled is sent at the end of this turn. */
+	#flushing = false
+	/** @type {ReturnType<typeof setTimeout> | undefined} */
+	#gathering
 	/** @type {PortalError | null} */
 	#ended = null
 	#n = 0
@@ -85,16 +92,23 @@ export class Stream {
 	}
 
 	/**
-	 * Signals that are given in one turn go in one request.
+	 * Signals that are given in one turn go in one request. One that can wait does so while a request is unanswered, until the
+	 * answer, the next signal that cannot wait, or a moment later: a browser finds its candidates one by one, a turn for each.
 	 *
 	 * @param {{to?: string | string[], type: string, payload: any}} signal
+	 * @param {boolean} [canWait]
 	 * @returns {Promise<{failed: {to?: string[], code: string, error: string, error_code: number, retry_after?: number}[]}>}
 	 */
-	relay(signal) {
+	relay(signal, canWait = false) {
 		return new Promise((resolve, reject) => {
 			if (this.#ended) return reject(this.#ended)
-			if (this.#signals.length === 0) queueMicrotask(() => this.#flush())
 			this.#signals.push({ ...signal, weight: weigh(signal), resolve, reject })
+			if (canWait && this.#unanswered.size > 0) {
+				this.#gathering ??= setTimeout(() => this.#flush(), GATHER)
+			} else if (!this.#flushing) {
+				this.#flushing = true
+				queueMicrotask(() => this.#flush())
+			}
 		})
 	}
 
@@ -167,6 +181,9 @@ export class Stream {
 	}
 
 	#flush() {
+		this.#flushing = false
+		clearTimeout(this.#gathering)
+		this.#gathering = undefined
 		if (!this.#send) return
 		const { max_signals: most, max_request: heaviest } = this.#limits
 		while (this.#signals.length > 0) {
@@ -270,6 +287,7 @@ export class Stream {
 		this.#latest = Math.max(this.#latest, seq)
 		this.#unansweredBytes -= request.weight
 		tell()
+		if (this.#gathering !== undefined) this.#flush()
 		this.#pump()
 	}
 }

@@ -8,7 +8,9 @@
 #include <libconfig.h>
 #include <string.h>
 
-#define DEPTH_CEILING 8 /* of groups in groups: no option needs more, and a hostile file must not recurse far */
+/* Of groups in groups, so that a hostile file does not recurse far. What config.c takes, metadata nested 8 deep in a room in the
+ * file, is whole above it, and what is cut off below is too deep for config.c all the same: nothing is lost silently. */
+#define DEPTH_CEILING 10
 
 static json_t *json_of_setting(const config_setting_t *setting, int depth) {
 	switch(config_setting_type(setting)) {

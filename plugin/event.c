@@ -28,40 +28,49 @@ json_t *portal_event_version(const portal_room *room) {
 	return json_pack("{s:s, s:I}", "portal", "success", "version", (json_int_t)room->version);
 }
 
-/* What everybody sees of a member; `polite` is what `towards` is to it, and is left out without one. */
-static json_t *member_object(const portal_member *member, const portal_member *towards) {
+json_t *portal_event_member_entry(const portal_member *member) {
 	json_t *object = json_pack("{s:s, s:O*, s:O*}", "id", member->id, "display", member->display, "metadata", member->metadata);
 	if(member->peer == NULL)
 		json_object_set_new(object, "away", json_true());
-	if(towards != NULL)
-		json_object_set_new(object, "polite", json_boolean(portal_member_is_polite(towards, member)));
+	return object;
+}
+
+#define MANY 32 /* members; for fewer it is not worth the memory */
+
+json_t *portal_event_shown(portal_member *member, bool to_polite) {
+	if(member->shown[to_polite] != NULL)
+		return json_incref(member->shown[to_polite]);
+	json_t *object = portal_event_member_entry(member);
+	json_object_set_new(object, "polite", json_boolean(to_polite));
+	if(portal_room_count(member->room) >= MANY)
+		portal_member_keep_shown(member, to_polite, json_incref(object));
 	return object;
 }
 
 static json_t *others_of(const portal_member *member) {
 	json_t *list = json_array();
 	for(GTreeNode *node = g_tree_node_first(member->room->members); node != NULL; node = g_tree_node_next(node)) {
-		const portal_member *other = g_tree_node_value(node);
+		portal_member *other = g_tree_node_value(node);
 		if(other != member)
-			json_array_append_new(list, member_object(other, member));
+			json_array_append_new(list, portal_event_shown(other, portal_member_is_polite(member, other)));
 	}
 	return list;
 }
 
-json_t *portal_event_joined_reply(const portal_member *member, const char *key, json_t *ice_servers) {
+json_t *portal_event_joined_reply(portal_member *member, const char *key, json_t *ice_servers) {
 	const portal_room *room = member->room;
 	return json_pack("{s:s, s:b, s:i, s:s, s:s, s:s*, s:I, s:I, s:o, s:s*, s:O*, s:O, s:I, s:o*}", "portal", "success", "resumed", 0,
 		"protocol", PORTAL_PROTOCOL, "room", room->name, "id", member->id, "key", key,
 		"version", (json_int_t)room->version, "n", (json_int_t)member->stream.last, "members", others_of(member),
-		"description", room->options->description, "metadata", room->options->metadata, "limits", room->limits_json,
+		"description", room->options->description, "metadata", room->options->metadata, "limits", portal_member_limits_json(member),
 		"resume_timeout", room->options->limits.resume_timeout, "ice_servers", ice_servers);
 }
 
-json_t *portal_event_resumed_reply(const portal_member *member, json_t *ice_servers) {
+json_t *portal_event_resumed_reply(portal_member *member, json_t *ice_servers) {
 	const portal_stream *stream = &member->stream;
 	return json_pack("{s:s, s:b, s:s, s:s, s:I, s:I, s:I, s:I, s:O, s:o*}", "portal", "success", "resumed", 1,
 		"room", member->room->name, "id", member->id, "seq", (json_int_t)stream->done, "ack", (json_int_t)stream->acked,
-		"version", (json_int_t)member->room->version, "n", (json_int_t)stream->last, "limits", member->room->limits_json,
+		"version", (json_int_t)member->room->version, "n", (json_int_t)stream->last, "limits", portal_member_limits_json(member),
 		"ice_servers", ice_servers);
 }
 
@@ -70,8 +79,13 @@ json_t *portal_event_roster(const portal_member *member) {
 		"version", (json_int_t)member->room->version, "n", (json_int_t)member->stream.last, "members", others_of(member));
 }
 
-json_t *portal_event_relayed(json_int_t relayed, json_t *failed) {
-	json_t *reply = json_pack("{s:s, s:I}", "portal", "success", "relayed", relayed);
+json_t *portal_event_relayed(portal_registry *registry, json_int_t relayed, json_t *failed) {
+	bool is_shared = json_array_size(failed) == 0 && relayed < PORTAL_RELAYED_SHARED;
+	json_t *reply = is_shared ? json_incref(registry->relayed[relayed]) : NULL;
+	if(reply == NULL)
+		reply = json_pack("{s:s, s:I}", "portal", "success", "relayed", relayed);
+	if(is_shared && registry->relayed[relayed] == NULL)
+		registry->relayed[relayed] = json_incref(reply);
 	if(json_array_size(failed) > 0)
 		json_object_set_new(reply, "failed", failed);
 	else
@@ -114,7 +128,7 @@ json_t *portal_event_allowed(const portal_room *room) {
 
 static json_t *stats_object(const portal_stats *stats) {
 	json_t *refusals = json_object();
-	for(guint i = 0; i < PORTAL_ERROR_COUNT; i++) {
+	for(guint i = 0; stats->refusals != NULL && i < PORTAL_ERROR_COUNT; i++) {
 		if(stats->refusals[i] > 0)
 			json_object_set_new(refusals, portal_error_code(portal_error_at(i)), json_integer((json_int_t)stats->refusals[i]));
 	}
@@ -169,14 +183,8 @@ json_t *portal_event_stats(const portal_registry *registry, const portal_room *r
 	return reply;
 }
 
-json_t *portal_event_member_entry(const portal_member *member) {
-	return member_object(member, NULL);
-}
-
-json_t *portal_event_joined(const portal_member *member, bool to_polite) {
-	json_t *object = member_object(member, NULL);
-	json_object_set_new(object, "polite", json_boolean(to_polite));
-	return json_pack("{s:s, s:o}", "event", "joined", "member", object);
+json_t *portal_event_joined(json_t *shown) {
+	return json_pack("{s:s, s:[O]}", "event", "joined", PORTAL_EVENT_JOINED_LIST, shown);
 }
 
 json_t *portal_event_of(const char *event, const portal_member *member) {
@@ -188,7 +196,7 @@ json_t *portal_event_left(const portal_member *member, const char *reason) {
 }
 
 json_t *portal_event_changed(const portal_member *member) {
-	return json_pack("{s:s, s:o}", "event", "changed", "member", member_object(member, NULL));
+	return json_pack("{s:s, s:o}", "event", "changed", "member", portal_event_member_entry(member));
 }
 
 json_t *portal_event_ask(void) {

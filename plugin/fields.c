@@ -10,14 +10,31 @@
 #define INDENT 3
 #define LEVELS_ABOVE 5
 
+#define STEP 16
+
+/* Whether so many bytes are written as they are, as nearly all of a payload is: a few instructions of a vector unit. */
+static bool is_plain(const char *text) {
+	unsigned char special = 0;
+	for(int i = 0; i < STEP; i++) {
+		unsigned char c = (unsigned char)text[i];
+		special |= (c < 0x20) | (c == '"') | (c == '\\');
+	}
+	return special == 0;
+}
+
 static size_t string_weight(const char *text, size_t length) {
 	size_t weight = length + 2;
-	for(size_t i = 0; i < length; i++) {
-		unsigned char c = (unsigned char)text[i];
-		if(c == '"' || c == '\\' || c == '\n' || c == '\r' || c == '\t' || c == '\b' || c == '\f')
-			weight += 1;
-		else if(c < 0x20)
-			weight += 5;
+	for(size_t i = 0, end; i < length; i = end) {
+		end = MIN(i + STEP, length);
+		if(end - i == STEP && is_plain(text + i))
+			continue;
+		for(; i < end; i++) {
+			unsigned char c = (unsigned char)text[i];
+			if(c == '"' || c == '\\' || c == '\n' || c == '\r' || c == '\t' || c == '\b' || c == '\f')
+				weight += 1;
+			else if(c < 0x20)
+				weight += 5;
+		}
 	}
 	return weight;
 }

@@ -35,11 +35,20 @@ static bool is_permanent(const portal_call *call) {
 	return json_is_true(portal_field_get(call->body, "permanent"));
 }
 
-/* The jcfg is the administrator's: what it says holds again after a restart, so nobody may promise otherwise. */
-static portal_error check_static(portal_call *call, const portal_room *room) {
-	if(room->is_static && is_permanent(call))
+/* The jcfg is the administrator's: what it says holds again after a restart, so nobody may promise otherwise, not even of a
+ * room that was destroyed for now and made anew. */
+static portal_error check_static(portal_call *call, const char *name) {
+	if(is_permanent(call) && portal_registry_is_static(call->registry, name))
 		return portal_fail(&call->failure, JANUS_PORTAL_ERROR_ROOM_IS_STATIC,
 			"permanent: this room is in the jcfg, which is changed only by hand");
+	return PORTAL_OK;
+}
+
+/* What is said to be kept must not keep the server from starting. */
+static portal_error check_place(portal_call *call, const char *name) {
+	if(is_permanent(call) && !portal_registry_may_save(call->registry, name))
+		return portal_fail(&call->failure, JANUS_PORTAL_ERROR_SERVER_FULL,
+			"permanent: with the rooms that come back after a restart the server has all that it may have");
 	return PORTAL_OK;
 }
 
@@ -78,6 +87,8 @@ static json_t *handle_create(portal_call *call) {
 		portal_fail(&call->failure, JANUS_PORTAL_ERROR_ROOM_EXISTS, "There is a room %s already", name);
 		return NULL;
 	}
+	if(check_static(call, name) != PORTAL_OK || check_place(call, name) != PORTAL_OK)
+		return NULL;
 	if((json_int_t)g_tree_nnodes(registry->rooms) >= registry->census.limits.max_rooms) {
 		portal_fail(&call->failure, JANUS_PORTAL_ERROR_SERVER_FULL, "The server has all the rooms that it may have");
 		return NULL;
@@ -94,7 +105,7 @@ static json_t *handle_create(portal_call *call) {
 
 /* Gives the room other properties, for good if that is asked for. */
 static json_t *change(portal_call *call, portal_room *room, json_t *given, const char *prefix) {
-	portal_room_options *options = read_and_seal(call, given, prefix);
+	portal_room_options *options = check_place(call, room->name) == PORTAL_OK ? read_and_seal(call, given, prefix) : NULL;
 	if(options == NULL)
 		return NULL;
 	portal_registry_edit_room(call->registry, room, given, options);
@@ -105,7 +116,7 @@ static json_t *change(portal_call *call, portal_room *room, json_t *given, const
 
 static json_t *handle_edit(portal_call *call) {
 	portal_room *room = managed_room(call);
-	if(room == NULL || check_static(call, room) != PORTAL_OK)
+	if(room == NULL || check_static(call, room->name) != PORTAL_OK)
 		return NULL;
 	json_auto_t *given = portal_room_options_changed(room->given, call->body, "new_");
 	return change(call, room, given, "new_");
@@ -113,7 +124,7 @@ static json_t *handle_edit(portal_call *call) {
 
 static json_t *handle_destroy(portal_call *call) {
 	portal_room *room = managed_room(call);
-	if(room == NULL || check_static(call, room) != PORTAL_OK)
+	if(room == NULL || check_static(call, room->name) != PORTAL_OK)
 		return NULL;
 	bool forgotten = is_permanent(call);
 	if(forgotten)
@@ -176,7 +187,7 @@ static json_t *tokens_of(const portal_room *room) {
 
 static json_t *handle_allowed(portal_call *call) {
 	portal_room *room = managed_room(call);
-	if(room == NULL || check_static(call, room) != PORTAL_OK)
+	if(room == NULL || check_static(call, room->name) != PORTAL_OK)
 		return NULL;
 	const char *action = portal_field_string(call->body, "action");
 	json_auto_t *given = json_copy(room->given), *tokens = tokens_of(room);

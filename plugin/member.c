@@ -49,6 +49,7 @@ void portal_census_init(portal_census *census, const portal_host *host, const po
 void portal_census_clear(portal_census *census) {
 	g_sequence_free(census->away);
 	g_sequence_free(census->full);
+	json_decref(census->limits_json);
 }
 
 static portal_member *first_of(GSequence *queue) {
@@ -84,7 +85,7 @@ portal_member *portal_member_new(portal_room *room, portal_census *census, porta
 	member->census = census;
 	member->display = json_incref(display);
 	member->metadata = json_incref(metadata);
-	member->in_overflowing.data = member->in_renewals.data = member;
+	member->in_overflowing.data = member->in_renewals.data = member->in_shown.data = member;
 	member->stats.whole = &room->stats;
 	portal_stream_init(&member->stream, &census->backlogs);
 	portal_member_take_peer(member, peer);
@@ -98,7 +99,9 @@ void portal_member_free(portal_member *member) {
 	take_out(&member->in_full);
 	unlink_from(&member->census->overflowing, &member->in_overflowing);
 	unlink_from(&member->census->renewals, &member->in_renewals);
+	portal_member_drop_shown(member);
 	portal_stream_clear(&member->stream);
+	portal_stats_clear(&member->stats);
 	json_decref(member->display);
 	json_decref(member->metadata);
 	g_free(member);
@@ -116,8 +119,30 @@ static void mark_full(portal_member *member) {
 	member->in_full = g_sequence_insert_sorted(member->census->full, member, by_full_until, NULL);
 }
 
+/* Few rooms have limits of their own, and a server may have many rooms. */
+json_t *portal_member_limits_json(portal_member *member) {
+	bool of_server = memcmp(limits_of(member), &member->census->limits, sizeof(portal_limits)) == 0;
+	json_t **kept = of_server ? &member->census->limits_json : &member->room->limits_json;
+	if(*kept == NULL)
+		*kept = portal_limits_json(limits_of(member));
+	return *kept;
+}
+
+void portal_member_keep_shown(portal_member *member, bool to_polite, json_t *shown) {
+	member->shown[to_polite] = shown;
+	if(!is_in(&member->census->shown, &member->in_shown))
+		g_queue_push_tail_link(&member->census->shown, &member->in_shown);
+}
+
+void portal_member_drop_shown(portal_member *member) {
+	unlink_from(&member->census->shown, &member->in_shown);
+	g_clear_pointer(&member->shown[false], json_decref);
+	g_clear_pointer(&member->shown[true], json_decref);
+}
+
 void portal_member_take_peer(portal_member *member, portal_peer *peer) {
 	take_out(&member->in_away);
+	portal_member_drop_shown(member); /* it may have been away */
 	member->peer = peer;
 	peer->member = member;
 	peer->cursor = member->stream.acked;
@@ -132,14 +157,15 @@ void portal_member_lose_peer(portal_member *member) {
 		return;
 	portal_peer_part(member->peer);
 	member->peer = NULL;
+	portal_member_drop_shown(member);
 	portal_stream_drop_waiting(&member->stream);
 	take_out(&member->in_full);
 	member->away_until = now(member->census) + limits_of(member)->resume_timeout * G_USEC_PER_SEC;
 	member->in_away = g_sequence_insert_sorted(member->census->away, member, by_away_until, NULL);
 }
 
-void portal_member_tell(portal_member *member, json_t *event, size_t weight, guint64 version) {
-	portal_stream_append(&member->stream, event, weight, version, now(member->census));
+/* There is more in its stream. */
+static void told(portal_member *member) {
 	if(member->stream.backlog > soft_backlog(member))
 		mark_full(member);
 	if(member->stream.backlog > (size_t)limits_of(member)->max_backlog
@@ -147,6 +173,19 @@ void portal_member_tell(portal_member *member, json_t *event, size_t weight, gui
 		g_queue_push_tail_link(&member->census->overflowing, &member->in_overflowing);
 	if(member->peer != NULL)
 		portal_peer_wake(member->peer);
+}
+
+void portal_member_tell(portal_member *member, json_t *event, size_t weight, guint64 version) {
+	portal_stream_append(&member->stream, event, weight, version, now(member->census));
+	told(member);
+}
+
+void portal_member_tell_of(portal_member *member, json_t *event, const char *list, json_t *item, size_t weight, guint64 version) {
+	if(!portal_stream_add(&member->stream, item, weight, version)) {
+		portal_stream_append(&member->stream, event, weight, version, now(member->census));
+		portal_stream_gather(&member->stream, list);
+	}
+	told(member);
 }
 
 bool portal_member_takes(portal_member *member, size_t weight) {

@@ -18,12 +18,14 @@ typedef struct portal_room portal_room;
 typedef struct portal_census {
 	const portal_host *host;
 	portal_limits limits;
+	json_t *limits_json; /*!< what the members are told of them; NULL until there is one */
 	guint members;
 	size_t backlogs; /*!< weight of all their backlogs */
 	GSequence *away; /*!< those without a peer, in the order in which their time to come back ends */
 	GSequence *full; /*!< those with a peer and a full backlog, in the order in which their time to acknowledge ends */
 	GQueue overflowing; /*!< those whose backlog is above its maximum: their membership is about to end */
 	GQueue renewals; /*!< those with credentials that expire, the oldest first: they hold equally long for all */
+	GQueue shown;    /*!< those of whom there is JSON ready */
 } portal_census;
 
 struct portal_member {
@@ -34,12 +36,13 @@ struct portal_member {
 	guint64 attempt;    /*!< of the last join that was accepted, 0 if it named none */
 	json_t *display;    /*!< a string; NULL if none */
 	json_t *metadata;   /*!< an object; NULL if none */
+	json_t *shown[2];   /*!< what the others see of it, an impolite one and a polite one, if that is ready; else NULL */
 	portal_stream stream;
 	portal_bucket requests, bytes; /*!< its rates, which move with it from peer to peer */
 	guint64 received;   /*!< signals */
 	guint64 last_relay; /*!< the relay that reached it last, so that a list that names it twice reaches it once */
 	GSequenceIter *in_away, *in_full;    /*!< its places in the queues of the census, NULL where it is in none */
-	GList in_overflowing, in_renewals;
+	GList in_overflowing, in_renewals, in_shown;
 	gint64 away_until, full_until, renewed; /*!< microseconds */
 	portal_stats stats;
 };
@@ -57,9 +60,23 @@ void portal_member_take_peer(portal_member *member, portal_peer *peer);
 /*! \brief Parts a member from its peer, if it has one; it is away then. What waited for its turn is forgotten. */
 void portal_member_lose_peer(portal_member *member);
 
+/*! \brief What it is told of the limits that hold for it. Borrowed. */
+json_t *portal_member_limits_json(portal_member *member);
+
+/*! \brief Keeps ready what a polite one, or an impolite one, sees of a member (stolen), so that it is made once where many join
+ * one after the other. */
+void portal_member_keep_shown(portal_member *member, bool to_polite, json_t *shown);
+
+/*! \brief What is ready is not what it looks like any more, or not needed any more. */
+void portal_member_drop_shown(portal_member *member);
+
 /*! \brief Puts an event (borrowed) into the member's stream and wakes its peer.
  * \param weight of the event, which many members may share \param version of the room, once the event is applied */
 void portal_member_tell(portal_member *member, json_t *event, size_t weight, guint64 version);
+
+/*! \brief The same for one of many events of a kind: nobody having seen the last one yet, this goes into that one.
+ * \param list the field of the event, static, that is a list with just this item (borrowed) in it */
+void portal_member_tell_of(portal_member *member, json_t *event, const char *list, json_t *item, size_t weight, guint64 version);
 
 /*! \brief Whether a signal of this weight may still be put into the member's stream. The last quarter of a backlog is for
  * what cannot be refused, so that nobody's signals can end another's membership. Marks the member as full if not. */

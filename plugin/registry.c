@@ -25,6 +25,7 @@ void portal_registry_init(portal_registry *registry, const portal_host *host, co
 	registry->ice = (portal_ice_config) { .servers = json_incref(config->ice.servers),
 		.turn_secret = g_strdup(config->ice.turn_secret), .turn_ttl = config->ice.turn_ttl };
 	registry->rooms = g_tree_new_full(compare_names, NULL, NULL, free_room);
+	registry->static_names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	registry->saved = json_object();
 	registry->started = portal_registry_now(registry);
 	for(guint i = 0; i < config->rooms->len; i++) {
@@ -33,7 +34,7 @@ void portal_registry_init(portal_registry *registry, const portal_host *host, co
 		portal_room_options *options = portal_room_options_new(&config->limits, wanted->room, wanted->given, &unused);
 		g_assert(options != NULL); /* checked when the configuration was read */
 		portal_room *room = portal_room_new(wanted->room, wanted->given, options, &registry->stats);
-		room->is_static = true;
+		g_hash_table_add(registry->static_names, g_strdup(room->name));
 		g_tree_insert(registry->rooms, room->name, room);
 	}
 }
@@ -58,6 +59,10 @@ void portal_registry_clear(portal_registry *registry) {
 	g_tree_destroy(registry->rooms);
 	portal_census_clear(&registry->census);
 	portal_ended_clear(&registry->ended);
+	g_hash_table_destroy(registry->static_names);
+	portal_stats_clear(&registry->stats);
+	for(int i = 0; i < PORTAL_RELAYED_SHARED; i++)
+		json_decref(registry->relayed[i]);
 	json_decref(registry->saved);
 	json_decref(registry->ice.servers);
 	g_free(registry->ice.turn_secret);
@@ -70,6 +75,10 @@ gint64 portal_registry_now(const portal_registry *registry) {
 
 portal_room *portal_registry_find(const portal_registry *registry, const char *name) {
 	return g_tree_lookup(registry->rooms, name);
+}
+
+bool portal_registry_is_static(const portal_registry *registry, const char *name) {
+	return g_hash_table_contains(registry->static_names, name);
 }
 
 /* Rooms */
@@ -103,6 +112,15 @@ void portal_registry_destroy_room(portal_registry *registry, portal_room *room) 
 	g_tree_remove(registry->rooms, room->name); /* which frees it, and parts its members from their peers */
 	for(guint i = 0; i < peers->len; i++)
 		portal_peer_close(g_ptr_array_index(peers, i), portal_event_closed("room_destroyed"));
+}
+
+bool portal_registry_may_save(const portal_registry *registry, const char *name) {
+	const char *saved;
+	json_t *unused;
+	guint count = g_hash_table_size(registry->static_names) + (json_object_get(registry->saved, name) == NULL);
+	json_object_foreach(registry->saved, saved, unused)
+		count += !portal_registry_is_static(registry, saved);
+	return (json_int_t)count <= registry->census.limits.max_rooms;
 }
 
 void portal_registry_save_room(portal_registry *registry, const portal_room *room) {
@@ -223,6 +241,12 @@ void portal_registry_settle(portal_registry *registry) {
 	/* Last, since telling the others of an end may be what fills them up. */
 	while((member = g_queue_peek_head(&census->overflowing)) != NULL)
 		end(registry, member, "too_slow");
+}
+
+void portal_registry_tidy(portal_registry *registry) {
+	portal_member *member;
+	while((member = g_queue_peek_head(&registry->census.shown)) != NULL)
+		portal_member_drop_shown(member);
 }
 
 /* Answers */

@@ -7,16 +7,20 @@
 #include "ended.h"
 #include "room.h"
 
+#define PORTAL_RELAYED_SHARED 64
+
 typedef struct portal_registry {
 	portal_census census;
 	char *admin_key;       /*!< NULL if none */
 	portal_ice_config ice;
 	GTree *rooms;          /*!< name → portal_room, which it owns; sorted, so that lists can be paged */
+	GHashTable *static_names; /*!< a set of the names that are in the jcfg, which only its administrator changes */
 	json_t *saved;         /*!< name → properties, of the rooms that outlive the server, those too that are not there now */
 	guint64 generation;    /*!< counts the changes of that */
 	bool unsaved;          /*!< the last call changed it */
 	portal_ended_list ended;
 	GQueue delayed;        /*!< of answers that are given later, the earliest first */
+	json_t *relayed[PORTAL_RELAYED_SHARED]; /*!< the replies to relays that reached so many, NULL where none was given yet */
 	guint64 relays;        /*!< relays so far, see portal_member.last_relay */
 	portal_bucket tries;   /*!< of the admin_key, wrong ones, by whomever */
 	portal_bucket telling_refusals;
@@ -31,6 +35,9 @@ void portal_registry_clear(portal_registry *registry);
 /*! \brief The room of this name, NULL if there is none. Borrowed. */
 portal_room *portal_registry_find(const portal_registry *registry, const char *name);
 
+/*! \brief Whether the room of this name, be it there or not, is there again after a restart as the jcfg has it. */
+bool portal_registry_is_static(const portal_registry *registry, const char *name);
+
 /*! \brief A new room. \param name that no other has \param given borrowed \param options taken over, made of them */
 portal_room *portal_registry_add_room(portal_registry *registry, const char *name, json_t *given, portal_room_options *options);
 
@@ -39,6 +46,10 @@ void portal_registry_edit_room(portal_registry *registry, portal_room *room, jso
 
 /*! \brief Ends all memberships of a room, tells their peers, and frees it. */
 void portal_registry_destroy_room(portal_registry *registry, portal_room *room);
+
+/*! \brief Whether a room of this name may outlive the server: a restart brings back those of the jcfg and all that are saved, also
+ * those that are destroyed for now, and with more than max_rooms the server would not start. */
+bool portal_registry_may_save(const portal_registry *registry, const char *name);
 
 /*! \brief Has a room outlive the server, with the properties that it has now. */
 void portal_registry_save_room(portal_registry *registry, const portal_room *room);
@@ -49,6 +60,9 @@ void portal_registry_forget_room(portal_registry *registry, const char *name);
 /*! \brief Ends what time and size have brought to an end: who was away for too long, or does not read; and gives the answers
  * whose time has come. Called after every call that may have told members something, never in the middle of one. */
 void portal_registry_settle(portal_registry *registry);
+
+/*! \brief Drops what was kept ready for those who would join within the same second. */
+void portal_registry_tidy(portal_registry *registry);
 
 /*! \brief A member's peer is gone; the member may come back. */
 void portal_registry_away(portal_registry *registry, portal_member *member);

@@ -12,9 +12,11 @@
 #define TYPE_MAX 64
 #define RETRY_AFTER 1000 /* milliseconds: a client that reads acknowledges much sooner, one that does not is ended much later */
 
+/* What an event weighs around the type and the payload of its signal. */
+#define AROUND 166
+
 static const portal_field signal_fields[] = {
 	{ .name = "type", .type = PORTAL_TYPE_STRING, .required = true, .min = 1, .max = TYPE_MAX },
-	{ .name = "payload", .type = PORTAL_TYPE_ANY, .limit = PORTAL_LIMIT(max_signal) },
 	{ 0 },
 };
 
@@ -109,8 +111,18 @@ static portal_error check_signal(relaying *signal, const json_t *json, portal_fa
 		return portal_fail(failure, JANUS_PORTAL_ERROR_INVALID_FIELD, "signals[%zu]: should be an object", signal->index);
 	if(portal_fields_check(signal_fields, json, portal_call_limits(signal->call), failure) != PORTAL_OK)
 		return failure->error;
-	if(json_object_get(json, "payload") == NULL) /* null is a payload: the end of candidates, for one */
+	const json_t *payload = json_object_get(json, "payload");
+	if(payload == NULL) /* null is a payload: the end of candidates, for one */
 		return portal_fail(failure, JANUS_PORTAL_ERROR_MISSING_FIELD, "payload: is missing");
+	/* Once, as it may be long; the weight of the event follows from it. */
+	json_int_t max = portal_call_limits(signal->call)->max_signal;
+	size_t type = 0;
+	portal_weigh(payload, PORTAL_DEPTH_CEILING, &signal->weight);
+	if((json_int_t)signal->weight > max)
+		return portal_fail(failure, JANUS_PORTAL_ERROR_TOO_LARGE,
+			"payload: should be at most %" JSON_INTEGER_FORMAT " bytes", max);
+	portal_weigh(json_object_get(json, "type"), PORTAL_DEPTH_CEILING, &type);
+	signal->weight += type + AROUND;
 	const json_t *to = portal_field_get(json, "to");
 	return to == NULL ? PORTAL_OK : check_recipients(to, failure);
 }
@@ -128,7 +140,6 @@ static void relay_signal(relaying *signal, const json_t *json) {
 	signal->full = full;
 	signal->relay = ++signal->call->registry->relays;
 	PORTAL_COUNT(&signal->from->stats, signals, 1);
-	portal_weigh(event, PORTAL_DEPTH_CEILING, &signal->weight);
 	const json_t *to = portal_field_get(json, "to");
 	if(to == NULL)
 		deliver_to_all(signal);
@@ -144,7 +155,7 @@ json_t *portal_relay(portal_call *call) {
 	json_array_foreach(json_object_get(call->body, "signals"), signal.index, json) {
 		relay_signal(&signal, json);
 	}
-	return portal_event_relayed(signal.relayed, failed);
+	return portal_event_relayed(call->registry, signal.relayed, failed);
 }
 
 double portal_relay_cost(const portal_call *call) {

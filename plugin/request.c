@@ -37,12 +37,15 @@ static json_t *handle_configure(portal_call *call) {
 		return NULL;
 	bool display = replace(&member->display, call->body, "display");
 	bool metadata = replace(&member->metadata, call->body, "metadata");
-	if(display || metadata)
+	if(display || metadata) {
+		portal_member_drop_shown(member);
 		portal_room_changed(member->room, member);
+	}
 	return portal_event_version(member->room);
 }
 
 static json_t *handle_sync(portal_call *call) {
+	portal_stream_seal(&call->peer->member->stream); /* its number stands for what is in the roster */
 	return portal_event_roster(call->peer->member);
 }
 

@@ -19,11 +19,10 @@ static void free_member(gpointer member) {
 
 static void take_options(portal_room *room, json_t *given, portal_room_options *options) {
 	json_decref(room->given);
-	json_decref(room->limits_json);
+	g_clear_pointer(&room->limits_json, json_decref);
 	g_clear_pointer(&room->options, portal_room_options_free);
 	room->given = json_incref(given);
 	room->options = options;
-	room->limits_json = portal_limits_json(&options->limits);
 }
 
 portal_room *portal_room_new(const char *name, json_t *given, portal_room_options *options, portal_stats *whole) {
@@ -41,6 +40,7 @@ void portal_room_free(portal_room *room) {
 	json_decref(room->given);
 	json_decref(room->limits_json);
 	portal_room_options_free(room->options);
+	portal_stats_clear(&room->stats);
 	g_free(room);
 }
 
@@ -71,13 +71,14 @@ static void tell_others(portal_room *room, const portal_member *except, json_t *
 void portal_room_add(portal_room *room, portal_member *member) {
 	room->version++;
 	/* What the receiver is towards the new member differs, so there are two of this event, and no more. */
-	json_auto_t *to_polite = portal_event_joined(member, true);
-	json_auto_t *to_impolite = portal_event_joined(member, false);
+	json_auto_t *polite = portal_event_shown(member, true), *to_polite = portal_event_joined(polite);
+	json_auto_t *impolite = portal_event_shown(member, false), *to_impolite = portal_event_joined(impolite);
 	size_t weight = weight_of(to_polite);
 	for(GTreeNode *node = g_tree_node_first(room->members); node != NULL; node = g_tree_node_next(node)) {
 		portal_member *other = g_tree_node_value(node);
-		json_t *event = portal_member_is_polite(other, member) ? to_polite : to_impolite;
-		portal_member_tell(other, event, weight, room->version);
+		bool is_polite = portal_member_is_polite(other, member);
+		portal_member_tell_of(other, is_polite ? to_polite : to_impolite, PORTAL_EVENT_JOINED_LIST,
+			is_polite ? polite : impolite, weight, room->version);
 	}
 	g_tree_insert(room->members, member->id, member);
 }

@@ -9,10 +9,9 @@
 
 struct portal_room {
 	char *name;
-	bool is_static;    /*!< from the jcfg, which only its administrator changes */
 	json_t *given;     /*!< its properties, as somebody wrote them; never changed, only replaced */
 	portal_room_options *options; /*!< the same, read */
-	json_t *limits_json; /*!< what its members are told of the limits */
+	json_t *limits_json; /*!< what its members are told of the limits; NULL until somebody joins, or if they are the server's */
 	GTree *members;    /*!< id → portal_member, which it owns; sorted, so that rosters can be paged */
 	guint64 version;   /*!< counts the changes of the roster and of the room */
 	portal_bucket telling; /*!< the rate of what is told to the whole room */

@@ -4,7 +4,15 @@
 #include "stats.h"
 
 void portal_stats_refusal(portal_stats *stats, portal_error error) {
-	PORTAL_COUNT(stats, refusals[portal_error_index(error)], 1);
+	for(portal_stats *at = stats; at != NULL; at = at->whole) {
+		if(at->refusals == NULL)
+			at->refusals = g_new0(guint64, PORTAL_ERROR_COUNT);
+		at->refusals[portal_error_index(error)]++;
+	}
+}
+
+void portal_stats_clear(portal_stats *stats) {
+	g_free(stats->refusals);
 }
 
 void portal_stats_latency(portal_stats *stats, gint64 latency) {

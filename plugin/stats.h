@@ -20,7 +20,7 @@ struct portal_stats {
 	guint64 joins;
 	guint64 resumes;         /*!< came back */
 	guint64 replays;         /*!< events that were pushed again */
-	guint64 refusals[PORTAL_ERROR_COUNT];
+	guint64 *refusals;       /*!< by portal_error_index(); NULL until there is one, since most members have none */
 	guint64 events;          /*!< pushed for the first time */
 	gint64 latency;          /*!< of those together, from happening to being handed to the host, microseconds */
 	guint64 latencies[PORTAL_LATENCIES];
@@ -34,6 +34,7 @@ struct portal_stats {
 	} while(0)
 
 void portal_stats_refusal(portal_stats *stats, portal_error error);
+void portal_stats_clear(portal_stats *stats);
 
 /*! \brief An event was handed over so many microseconds after it happened. */
 void portal_stats_latency(portal_stats *stats, gint64 latency);

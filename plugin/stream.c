@@ -9,7 +9,6 @@
 #define PUSH_MAX_ENTRIES 64
 #define PUSH_MAX_WEIGHT (64 * 1024)
 #define RING_MIN 8
-#define RING_KEPT 64 /* places that an empty ring may keep */
 
 void portal_stream_init(portal_stream *stream, size_t *all_backlogs) {
 	*stream = (portal_stream) { .all_backlogs = all_backlogs };
@@ -28,7 +27,7 @@ static void release(portal_stream *stream, guint64 n) {
 		*stream->all_backlogs -= entry->weight;
 		json_decref(entry->event);
 	}
-	if(stream->acked == stream->last && stream->capacity > RING_KEPT) {
+	if(stream->acked == stream->last) { /* which it is most of the time, and most of the members */
 		g_clear_pointer(&stream->ring, g_free);
 		stream->capacity = 0;
 	}
@@ -131,6 +130,36 @@ void portal_stream_append(portal_stream *stream, json_t *event, size_t weight, g
 	*place_of(stream, ++stream->last) = (portal_entry) { json_incref(event), weight, version, now };
 	stream->backlog += weight;
 	*stream->all_backlogs += weight;
+	stream->gathers = NULL;
+}
+
+void portal_stream_gather(portal_stream *stream, const char *list) {
+	stream->gathers = list;
+}
+
+bool portal_stream_add(portal_stream *stream, json_t *item, size_t weight, guint64 version) {
+	if(stream->gathers == NULL)
+		return false;
+	portal_entry *newest = place_of(stream, stream->last);
+	if(newest->weight + weight > PUSH_MAX_WEIGHT)
+		return false;
+	/* Others may have it, too. (Whoever gave up theirs, without the lock, has read it before.) */
+	if(__atomic_load_n(&newest->event->refcount, __ATOMIC_ACQUIRE) > 1) {
+		json_t *own = json_copy(newest->event);
+		json_object_set_new(own, stream->gathers, json_copy(json_object_get(own, stream->gathers)));
+		json_decref(newest->event);
+		newest->event = own;
+	}
+	json_array_append(json_object_get(newest->event, stream->gathers), item);
+	newest->weight += weight;
+	newest->version = version;
+	stream->backlog += weight;
+	*stream->all_backlogs += weight;
+	return true;
+}
+
+void portal_stream_seal(portal_stream *stream) {
+	stream->gathers = NULL;
 }
 
 json_t *portal_stream_collect(portal_stream *stream, guint64 *cursor, guint64 *version, size_t *weight,
@@ -153,6 +182,8 @@ json_t *portal_stream_collect(portal_stream *stream, guint64 *cursor, guint64 *v
 			portal_stats_latency(stats, now - entry->at);
 	}
 	stream->pushed = MAX(stream->pushed, *cursor);
+	if(stream->pushed == stream->last)
+		portal_stream_seal(stream);
 	return events;
 }
 

@@ -32,7 +32,7 @@ typedef struct portal_answer {
 
 /*! \brief One event of the outbox, shared with the other members that are told the same. */
 typedef struct portal_entry {
-	json_t *event;   /*!< a reference; never changed once it is here */
+	json_t *event;   /*!< a reference; never changed once it was pushed, or while others have it */
 	size_t weight;
 	guint64 version; /*!< of the room, once the event is applied */
 	gint64 at;       /*!< when it happened, microseconds */
@@ -52,6 +52,7 @@ typedef struct portal_stream {
 	guint64 pushed;        /*!< the highest n that was ever pushed to it */
 	guint64 last;          /*!< n of the newest event, 0 before the first */
 	size_t backlog;        /*!< weight of what is in the ring */
+	const char *gathers;   /*!< the list in the newest event that takes more, since nobody has seen that one; NULL if none */
 	size_t *all_backlogs;  /*!< of all streams together, kept up to date here */
 } portal_stream;
 
@@ -92,6 +93,17 @@ void portal_stream_drop_waiting(portal_stream *stream);
 
 /*! \brief Appends an event (borrowed) to the outbox, as number `last`. It stays until it is acknowledged. */
 void portal_stream_append(portal_stream *stream, json_t *event, size_t weight, guint64 version, gint64 now);
+
+/*! \brief Until the event just appended is pushed, or another follows, more of its kind goes into the same one.
+ * \param list its field that is a list; static */
+void portal_stream_gather(portal_stream *stream, const char *list);
+
+/*! \brief Adds an item (borrowed) to the list in the newest event. What the others have of that event stays as it is.
+ * @returns false, with nothing changed, if that one does not gather, or is large enough */
+bool portal_stream_add(portal_stream *stream, json_t *item, size_t weight, guint64 version);
+
+/*! \brief The newest event stays as it is, since somebody is about to be told that he knows all up to its number. */
+void portal_stream_seal(portal_stream *stream);
 
 /*! \brief Takes the events after number `cursor`, in order: at most 64, or 64 KiB of them, whichever is less.
  * \param[in,out] cursor the last number that the peer was given; moved on

@@ -1,47 +1,4 @@
 /**
- * Hints for sending a track, as in RTCRtpEncodingParameters.
- *
- * @typedef {object} Encoding
- * @property {number} [maxBitrate] bits a second
- * @property {number} [maxFramerate]
- * @property {number} [scaleResolutionDownBy]
- * @property {boolean} [active]
- * @property {RTCDegradationPreference} [degradationPreference]
- */
-/**
- * @typedef {object} Stats
- * @property {number} [roundTripTime] seconds
- * @property {boolean} [relayed] whether it goes through a TURN server
- * @property {string} [local] type of the candidate of this side: `host`, `srflx`, `prflx`, `relay`
- * @property {string} [remote] the same of the other side
- * @property {number} [bitrateOut] bits a second, since the stats before
- * @property {number} [bitrateIn]
- * @property {number} loss of packets of media that came in, from 0 to 1
- */
-/**
- * A track that the other member sends.
- *
- * @typedef {object} Track
- * @property {MediaStreamTrack} track
- * @property {readonly MediaStream[]} streams that it belongs to
- * @property {RTCRtpReceiver} receiver
- * @property {RTCRtpTransceiver} transceiver
- */
-/**
- * What `connection.on()` tells of.
- *
- * @typedef {object} ConnectionEvents
- * @property {Track} track
- * @property {RTCPeerConnectionState} state
- * @property {{type: string | null, payload: any}} message what the other member sent
- * @property {'direct' | 'server' | null} route how messages go now; null: they wait
- * @property {RTCDataChannel} channel one that the other member opened
- * @property {Stats} stats if `statsInterval` is set
- * @property {Connection} renewed `pc` is another one
- * @property {Connection} close
- * @property {PortalError} error
- */
-/**
  * The direct connection to one other member.
  *
  * Both sides may offer at any time ("perfect negotiation"): when two offers meet, the polite side takes its own
@@ -65,7 +22,7 @@ export class Connection extends Emitter<ConnectionEvents> {
      * @param {(type: string, payload: any) => Promise<any> | void} options.signal sends to the other member
      * @param {() => number} [options.largest] bytes that the server takes as one signal
      * @param {() => boolean} [options.reachable] whether signals reach the other member, be it now or when it is back
-     * @param {typeof globalThis.RTCPeerConnection} options.RTCPeerConnection
+     * @param {typeof globalThis.RTCPeerConnection | null} options.RTCPeerConnection null: there is to be no direct connection
      * @param {RTCConfiguration} [options.configuration]
      * @param {Iterable<[MediaStreamTrack, MediaStream[]]>} [options.tracks]
      * @param {() => boolean} [options.mayRestart] whether signals would reach the other member now
@@ -80,7 +37,7 @@ export class Connection extends Emitter<ConnectionEvents> {
         signal: (type: string, payload: any) => Promise<any> | void;
         largest?: (() => number) | undefined;
         reachable?: (() => boolean) | undefined;
-        RTCPeerConnection: typeof globalThis.RTCPeerConnection;
+        RTCPeerConnection: typeof globalThis.RTCPeerConnection | null;
         configuration?: RTCConfiguration | undefined;
         tracks?: Iterable<[MediaStreamTrack, MediaStream[]]> | undefined;
         mayRestart?: (() => boolean) | undefined;

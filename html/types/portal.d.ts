@@ -114,7 +114,7 @@ export class Portal extends Emitter<PortalEvents> {
      * @param {RTCConfiguration} [options.rtc] anything else for each RTCPeerConnection
      * @param {{token?: string, apisecret?: string}} [options.janus] what Janus itself asks for in every request
      * @param {typeof WebSocket} [options.WebSocket]
-     * @param {typeof RTCPeerConnection} [options.RTCPeerConnection]
+     * @param {typeof RTCPeerConnection | null} [options.RTCPeerConnection] null: everything goes through the server
      * @param {EventTarget} [options.page] where `pagehide`, `pageshow` and `online` happen; by default the window, if any
      */
     constructor(options: {
@@ -143,7 +143,7 @@ export class Portal extends Emitter<PortalEvents> {
             new (configuration?: RTCConfiguration): RTCPeerConnection;
             prototype: RTCPeerConnection;
             generateCertificate(keygenAlgorithm: AlgorithmIdentifier): Promise<RTCCertificate>;
-        } | undefined;
+        } | null | undefined;
         page?: EventTarget | undefined;
     });
     /**

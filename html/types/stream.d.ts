@@ -33,16 +33,18 @@ export class Stream {
     /** The last event that was taken. */
     get got(): number;
     /**
-     * Signals that are given in one turn go in one request.
+     * Signals that are given in one turn go in one request. One that can wait does so while a request is unanswered, until the
+     * answer, the next signal that cannot wait, or a moment later: a browser finds its candidates one by one, a turn for each.
      *
      * @param {{to?: string | string[], type: string, payload: any}} signal
+     * @param {boolean} [canWait]
      * @returns {Promise<{failed: {to?: string[], code: string, error: string, error_code: number, retry_after?: number}[]}>}
      */
     relay(signal: {
         to?: string | string[];
         type: string;
         payload: any;
-    }): Promise<{
+    }, canWait?: boolean): Promise<{
         failed: {
             to?: string[];
             code: string;

@@ -28,7 +28,7 @@ test('a replaced track is the one that later members get, with its hints', async
 	await portal.setEncoding(camera, { maxBitrate: 100_000, degradationPreference: 'maintain-resolution' })
 	await portal.replaceTrack(camera, screen)
 	await portal.replaceTrack(track('nobody’s'), camera) // changes nothing
-	janus.push(1, { event: 'joined', member: bob })
+	janus.push(1, { event: 'joined', members: [bob] })
 	const [first, second] = portal.connections
 	assert.deepEqual([sent(first), sent(second)], [['screen'], ['screen']])
 	const parameters = first.pc.getSenders()[0].getParameters()
@@ -113,6 +113,9 @@ test('an entry that cannot be handled does not take those behind it along', asyn
 	portal.connections[0].pc.setConfiguration = () => { throw new Error('no such server') }
 	janus.push(6, { event: 'ice', ice_servers: [{ urls: 'turn:' }] }, hello('after a bad server'))
 	assert.deepEqual([heard.at(-1), errors], ['after a bad server', ['event_failed']])
+	t.mock.method(FakePeerConnection.prototype, 'createDataChannel', () => { throw new Error('too many') }, { times: 1 })
+	janus.push(8, { event: 'joined', members: [{ id: 'carol', polite: true }, { id: 'dora', polite: true }] }, hello('after two'))
+	assert.deepEqual([heard.at(-1), portal.connections.at(-1).id, errors.length], ['after two', 'dora', 2])
 	assert.equal(portal.state, 'open')
 })
 

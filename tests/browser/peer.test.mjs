@@ -261,9 +261,28 @@ test('what was never connected the impolite side does not restart, but asks for 
 	t.mock.timers.tick(4_999)
 	assert.deepEqual(said, [])
 	t.mock.timers.tick(1)
+	await new Promise(resolve => setImmediate(resolve))
 	assert.deepEqual([said, pc.restarts], [[['portal.renew', { generation: 1 }]], 0])
 	connection.close()
 	t.mock.timers.reset()
+})
+
+test('where ICE cannot be restarted, a failed connection is replaced, whichever side sees it', async () => {
+	class Unable extends FakePeerConnection {
+		restartIce = undefined
+	}
+	for (const side of ['polite', 'impolite']) {
+		const pair = makePair({ polite: { RTCPeerConnection: Unable }, impolite: { RTCPeerConnection: Unable } })
+		await eventually(() => connected(pair))
+		const before = [pair.polite.pc, pair.impolite.pc]
+		pair[side].pc.become('failed')
+		await eventually(() => connected(pair) && pair.polite.pc !== before[0] && pair.impolite.pc !== before[1], undefined, 8_000)
+		pair[side].pc.become('failed')
+		pair[side].repair() // signals pass again
+		await eventually(() => connected(pair) && pair.polite.generation >= 3, undefined, 8_000)
+		assert.deepEqual([...pair.polite.errors, ...pair.impolite.errors], [])
+		pair.close()
+	}
 })
 
 test('a closed connection is silent and says so once', async () => {

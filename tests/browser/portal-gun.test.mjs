@@ -42,7 +42,7 @@ test('an existing program sees its rooms, its members, its tracks', async t => {
 	assert.deepEqual(portal.peer.getSenders().map(({ track }) => track), [track])
 	portal.peer.dispatchEvent(Object.assign(new Event('track'), { track: { id: 'theirs' }, streams: [] }))
 	assert.deepEqual(tracks, [['ada', 'theirs'], ['ada', 'theirs']])
-	janus.push(1, { event: 'joined', member: bob })
+	janus.push(1, { event: 'joined', members: [bob] })
 	assert.deepEqual(said('connection').map(({ target }) => target.id), ['ada', 'bob'])
 	assert.equal(said('connection').filter(({ target }) => target.id === 'ada').length, 1, 'nobody is connected anew because of it')
 	janus.push(2, { event: 'left', id: 'ada', reason: 'leave' })

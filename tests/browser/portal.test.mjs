@@ -2,6 +2,7 @@
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { Portal, PortalError } from '../../html/portal.js'
+import { Stream } from '../../html/stream.js'
 import { FakeJanus } from './fake-janus.mjs'
 import { FakePeerConnection } from './fake-rtc.mjs'
 import { eventually, wait } from './wait.mjs'
@@ -142,7 +143,7 @@ test('events that come before the answer to join are kept until it is there', as
 	const janus = Object.assign(new FakeJanus(), { members: [ada] })
 	const { join } = janus.handlers
 	janus.handlers.join = body => {
-		janus.push(1, { event: 'joined', member: bob })
+		janus.push(1, { event: 'joined', members: [bob] })
 		janus.push(2, { event: 'signal', from: 'bob', type: 'chat', payload: 'hi' })
 		return join(body)
 	}
@@ -162,7 +163,7 @@ test('of the events that the roster of the join contains only the signals are ta
 	t.after(() => portal.close())
 	await portal.join()
 	janus.push(1, { event: 'left', id: 'ada', reason: 'leave' }, { event: 'signal', from: 'ada', type: 'a', payload: 1 })
-	janus.push(3, { event: 'joined', member: bob })
+	janus.push(3, { event: 'joined', members: [bob] })
 	assert.deepEqual(portal.members, [ada, bob])
 	assert.deepEqual([said('signal').length, said('close').length], [1, 0])
 })
@@ -223,14 +224,14 @@ test('a member that joins again under its id keeps a direct connection that hold
 	a.ownChannel.readyState = 'open'
 	a.pc.become('connected')
 	const { pc } = a
-	janus.push(1, { event: 'left', id: 'ada', reason: 'timeout' }, { event: 'joined', member: ada })
+	janus.push(1, { event: 'left', id: 'ada', reason: 'timeout' }, { event: 'joined', members: [ada] })
 	assert.deepEqual([portal.connections.find(({ id }) => id === 'ada'), a.pc, said('close')], [a, pc, []])
 })
 
 test('a member that joins again under its id gets a connection of the next generation where the former one is gone', async t => {
 	const { janus, portal, said } = await joined(t)
 	const [a] = portal.connections
-	janus.push(1, { event: 'left', id: 'ada', reason: 'timeout' }, { event: 'joined', member: ada })
+	janus.push(1, { event: 'left', id: 'ada', reason: 'timeout' }, { event: 'joined', members: [ada] })
 	const again = portal.connections.find(({ id }) => id === 'ada')
 	assert.deepEqual([a.closed, said('close')], [true, [a]])
 	await eventually(() => again.generation === 2)
@@ -261,6 +262,35 @@ test('signals of one turn go in one request', async t => {
 	assert.deepEqual(janus.asked('relay').map(({ signals }) => signals), [[
 		{ type: 'a', payload: 1 }, { to: 'ada', type: 'b', payload: { x: 1 } }, { to: ['ada', 'bob'], type: 'c', payload: null }
 	]])
+})
+
+test('signals that can wait gather while a request is unanswered, and keep their order', async () => {
+	const sent = [], answers = []
+	const stream = new Stream()
+	stream.start(({ signals }) => {
+		sent.push(signals.map(({ payload }) => payload))
+		return new Promise(resolve => answers.push(resolve))
+	}, { n: 0, limits: {} })
+	const say = async (payload, canWait) => {
+		stream.relay({ type: 'x', payload }, canWait)
+		await new Promise(resolve => setImmediate(resolve))
+	}
+	await say(1, true)
+	assert.deepEqual(sent.splice(0), [[1]], 'nothing is unanswered')
+	for (const candidate of [2, 3, 4]) await say(candidate, true)
+	answers.shift()({})
+	await wait(0)
+	assert.deepEqual(sent.splice(0), [[2, 3, 4]], 'the answer came')
+	await say(5, true)
+	await say(6)
+	assert.deepEqual(sent.splice(0), [[5, 6]], 'one that cannot wait takes along those before it')
+	await say(7, true)
+	await wait(40)
+	assert.deepEqual(sent.splice(0), [[7]], 'there was no answer for a while')
+	await say(8, true)
+	stream.pause()
+	await wait(40)
+	assert.deepEqual(sent.splice(0), [], 'there is nobody to send it to')
 })
 
 test('a turn\'s signals are split by the server\'s limits', async t => {
@@ -361,12 +391,12 @@ test('tracks go to members of now and later, and can be taken back', async t => 
 	const { janus, portal } = await joined(t, { members: [ada] })
 	const sent = () => portal.connections.map(({ pc }) => pc.getSenders().map(({ track }) => track.id))
 	portal.addStream(stream)
-	janus.push(1, { event: 'joined', member: bob })
+	janus.push(1, { event: 'joined', members: [bob] })
 	assert.deepEqual(sent(), [['audio', 'video'], ['audio', 'video']])
 	portal.removeTrack(tracks[1])
 	assert.deepEqual(sent(), [['audio'], ['audio']])
 	portal.removeStream(stream)
-	janus.push(2, { event: 'joined', member: { id: 'eve', polite: true } })
+	janus.push(2, { event: 'joined', members: [{ id: 'eve', polite: true }] })
 	assert.deepEqual(sent(), [[], [], []])
 })
 
@@ -410,12 +440,12 @@ test('a negotiation signal to a member that has just left is no error', async t 
 	const { janus, said } = await joined(t, { members: [] })
 	const failed = code => [{ index: 0, to: ['ada'], error_code: 428, error: 'No', code }]
 	janus.handlers.relay = () => ({ portal: 'success', relayed: 0, failed: failed('member_not_found') })
-	janus.push(1, { event: 'joined', member: ada })
+	janus.push(1, { event: 'joined', members: [ada] })
 	await eventually(() => janus.asked('relay').length > 1)
 	await wait(10)
 	assert.deepEqual(said('error'), [])
 	janus.handlers.relay = () => ({ portal: 'success', relayed: 0, failed: failed('too_large') })
-	janus.push(2, { event: 'joined', member: { ...ada, id: 'eve' } })
+	janus.push(2, { event: 'joined', members: [{ ...ada, id: 'eve' }] })
 	await eventually(() => said('error').length > 0)
 	assert.deepEqual([said('error')[0].code, said('error')[0].id], ['too_large', 'eve'])
 })
@@ -462,13 +492,13 @@ test('a listener may close the portal in the middle of what there is to tell', a
 test('after close() the portal can be joined again, as a member with numbers of its own', async t => {
 	const { janus, portal } = await joined(t, { members: [] })
 	await portal.signal('x')
-	janus.push(1, { event: 'joined', member: ada })
+	janus.push(1, { event: 'joined', members: [ada] })
 	await portal.close()
 	janus.requests = []
 	await portal.join()
 	await portal.signal('x')
 	assert.deepEqual([janus.sockets.length, janus.asked('relay')[0].seq, portal.members], [2, 1, []])
-	janus.push(1, { event: 'joined', member: bob })
+	janus.push(1, { event: 'joined', members: [bob] })
 	assert.deepEqual(portal.members, [bob])
 })
 
@@ -599,7 +629,7 @@ test('the ICE servers of the server are used, and renewed on connections that li
 	await portal.join()
 	const [{ pc }] = portal.connections
 	assert.deepEqual(pc.configuration, { iceServers: one, iceTransportPolicy: 'relay' })
-	janus.push(1, { event: 'ice', ice_servers: two }, { event: 'joined', member: bob })
+	janus.push(1, { event: 'ice', ice_servers: two }, { event: 'joined', members: [bob] })
 	assert.deepEqual(portal.connections.map(({ pc }) => pc.configuration), [
 		{ iceServers: two, iceTransportPolicy: 'relay' }, { iceServers: two, iceTransportPolicy: 'relay' }
 	])
@@ -836,4 +866,45 @@ test('whether a room exists can be asked without joining', async () => {
 	const janus = new FakeJanus()
 	const options = { url: 'ws://127.0.0.1:1/janus', WebSocket: janus.WebSocket }
 	assert.deepEqual([await Portal.exists('home', options), await Portal.exists('attic', options)], [true, false])
+})
+
+test('without RTCPeerConnection, on purpose, all goes through the server and nothing is negotiated', async t => {
+	const { janus, portal, said } = await joined(t, { options: { RTCPeerConnection: null } })
+	const [connection] = portal.connections
+	assert.deepEqual([portal.connections.length, connection.route, connection.alive, connection.pc.connectionState], [2, 'server', false, 'new'])
+	const offer = { generation: 1, description: { type: 'offer', sdp: 'x' } }
+	janus.push(1, { event: 'signal', from: 'ada', type: 'description', payload: offer },
+		{ event: 'signal', from: 'ada', type: 'candidate', payload: { generation: 1, candidate: null } },
+		{ event: 'signal', from: 'ada', type: 'portal.renew', payload: { generation: 1 } },
+		{ event: 'ice', ice_servers: [] }, { event: 'away', id: 'ada' }, { event: 'back', id: 'ada' })
+	portal.addTrack({ id: 'microphone' })
+	assert.deepEqual(await connection.stats().then(({ loss, local }) => [loss, local]), [0, undefined])
+	assert.throws(() => connection.channel('game'), { code: 'unsupported' })
+	await portal.send('chat', 'hello', { to: 'ada' })
+	await portal.signal('note', 'well')
+	await wait(20)
+	const types = janus.asked('relay').flatMap(({ signals }) => signals.map(({ type }) => type))
+	assert.deepEqual(types.sort(), ['note', 'portal.data'])
+	assert.deepEqual(said('error'), [])
+	assert.equal(connection.generation, 1)
+})
+
+test('what a place that is no browser lacks is said before anything is tried, and the portal can join afterwards', async t => {
+	const janus = new FakeJanus()
+	const given = { url: 'ws://127.0.0.1:1/janus', room: 'home', WebSocket: janus.WebSocket, RTCPeerConnection: FakePeerConnection }
+	const was = ['WebSocket', 'RTCPeerConnection'].map(name => [name, globalThis[name]])
+	t.after(() => Object.assign(globalThis, Object.fromEntries(was)))
+	for (const [name] of was) globalThis[name] = undefined
+	for (const [lacking, says] of [['WebSocket', /WebSocket/], ['RTCPeerConnection', /RTCPeerConnection.*null/], ['url', /url/]]) {
+		const portal = new Portal({ ...given, [lacking]: undefined })
+		t.after(() => portal.close())
+		await assert.rejects(portal.join(), { name: 'PortalError', code: 'unsupported', message: says })
+		assert.equal(portal.state, 'idle')
+	}
+	await assert.rejects(Portal.rooms({ url: given.url }), { code: 'unsupported', message: /WebSocket/ })
+	globalThis.RTCPeerConnection = FakePeerConnection
+	const portal = new Portal({ ...given, RTCPeerConnection: undefined })
+	t.after(() => portal.close())
+	await portal.join()
+	assert.equal(portal.state, 'open')
 })

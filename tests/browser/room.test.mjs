@@ -59,7 +59,7 @@ class FakeRoom {
 			return { portal: 'success', resumed: true, room: 'home', id, seq: member.seq, ack: ack ?? 0, version: 1, n: member.events.length, limits: {} }
 		}
 		const members = this.#others(id).map(other => ({ id: other, polite: id > other, ...this.members.get(other).away && { away: true } }))
-		for (const other of this.#others(id)) this.#tell(other, { event: 'joined', member: { id, polite: other > id } })
+		for (const other of this.#others(id)) this.#tell(other, { event: 'joined', members: [{ id, polite: other > id }] })
 		this.members.set(id, { id, janus, events: [], pushed: 0, seq: 0, away: false })
 		return { portal: 'success', resumed: false, protocol: 1, room: 'home', id, version: 1, n: 0, members, limits: {}, resume_timeout: 30 }
 	}

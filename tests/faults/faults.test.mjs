@@ -85,7 +85,7 @@ describe('Members whose connections suffer', () => {
 		const queue = [...seeds]
 		await Promise.all(Array.from({ length: AT_ONCE }, async () => {
 			for (let seed; (seed = queue.shift()) !== undefined;) {
-				const schedule = new Schedule({ ...kind, seed, room: `s${seed - SEED}`, janus, count })
+				const schedule = new Schedule({ ...kind, seed, room: `s${seed - SEED}`, addresses: { websockets: janus.url, http: janus.httpUrl }, count })
 				if (!await schedule.run()) failed.push(schedule)
 				for (const [name, value] of Object.entries({ ...schedule.counts, told: schedule.told, got: schedule.got, lives: schedule.lives }))
 					totals[name] = (totals[name] ?? 0) + value

@@ -59,7 +59,7 @@ export class Member {
 
 	/**
 	 * @param {object} options
-	 * @param {'websockets' | 'http'} options.transport
+	 * @param {'websockets' | 'http' | 'pfunix' | 'rabbitmq' | 'mqtt'} options.transport
 	 * @param {string} options.url
 	 * @param {string} options.room
 	 * @param {() => number} options.random
@@ -159,7 +159,7 @@ export class Member {
 		if (peer.mending) return
 		this.note(`peer ${peer.number} is broken: ${why}`)
 		peer.mending = true
-		const other = this.transport === 'websockets' || !peer.wire || ++this.#failures >= TRIES || this.random() < 0.2
+		const other = this.transport !== 'http' || !peer.wire || ++this.#failures >= TRIES || this.random() < 0.2
 		if (other) this.#connect(this.random() * 50)
 		else setTimeout(() => {
 			peer.mending = false
@@ -307,10 +307,12 @@ export class Member {
 		this.n++
 		this.#unacked += weightOf(entry)
 		this.#asked ||= entry.event === 'ack'
-		this.note(`${this.n} ${entry.event} ${entry.id ?? entry.member?.id ?? `${entry.from} ${JSON.stringify(entry.payload).slice(0, 70)}`}`)
-		if (entry.event === 'signal') this.onSignal(entry)
-		else if (this.#unsure && entry.event !== 'ack') this.#unsure.push({ n: this.n, entry })
-		else if (this.n > this.#rosterN && entry.event !== 'ack') this.#change(entry)
+		this.note(`${this.n} ${entry.event} ${entry.id ?? entry.member?.id ?? entry.members?.map(({ id }) => id) ?? `${entry.from} ${JSON.stringify(entry.payload).slice(0, 70)}`}`)
+		if (entry.event === 'signal') return this.onSignal(entry)
+		for (const one of entry.event === 'ack' ? [] : entry.members ? entry.members.map(member => ({ ...entry, member })) : [entry]) {
+			if (this.#unsure) this.#unsure.push({ n: this.n, entry: one })
+			else if (this.n > this.#rosterN) this.#change(one)
+		}
 	}
 
 	/** The whole roster: events up to its number change nothing in it. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * One random schedule: four members in a room, who send each other numbered signals while their connections suffer; then calm,
+ * One random schedule: some members in a room, who send each other numbered signals while their connections suffer; then calm,
  * and what everybody got and knows is compared with what everybody was told. All that is random comes from one seed.
  */
 import { isDeepStrictEqual } from 'node:util'
@@ -8,7 +8,6 @@ import { Ended, Member } from './member.mjs'
 import { randomness } from '../lib/random.mjs'
 import { startProxy } from './proxy.mjs'
 
-const MEMBERS = 4
 const PATIENCE = 30_000 /* milliseconds after the calm, until everything must be there */
 
 const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
@@ -57,15 +56,17 @@ export class Schedule {
 	 * @param {object} options
 	 * @param {number} options.seed
 	 * @param {string} options.room
-	 * @param {('websockets' | 'http')[]} options.transports that its members use
+	 * @param {string[]} options.transports that its members use
+	 * @param {boolean} [options.each] whether there is one member for each transport, instead of four that choose
+	 * @param {Record<string, string>} options.addresses of Janus, by transport
 	 * @param {boolean} [options.deaths] whether members stay away for so long that their membership ends
-	 * @param {{ url: string, httpUrl: string }} options.janus
 	 * @param {(kind: string) => void} options.count hears of every fault of the network
 	 */
 	constructor(options) {
 		Object.assign(this, options)
 		this.random = randomness(options.seed)
-		const table = () => Array.from({ length: MEMBERS }, () => Array.from({ length: MEMBERS }, () => []))
+		this.size = options.each ? options.transports.length : 4
+		const table = () => Array.from({ length: this.size }, () => Array.from({ length: this.size }, () => []))
 		this.#relayed = table()
 		this.#heard = table()
 	}
@@ -105,10 +106,10 @@ export class Schedule {
 	async #open() {
 		/* No join may come so late that the membership which it was for is over: it would make another one. */
 		const lingers = this.deaths ? [0, 100, 500] : [0, 100, 1000, 4000]
-		for (let index = 0; index < MEMBERS; index++) {
+		for (let index = 0; index < this.size; index++) {
 			const own = randomness(this.random() * 2 ** 32)
-			const transport = among(own, this.transports)
-			const target = new URL(transport === 'http' ? this.janus.httpUrl : this.janus.url)
+			const transport = this.each ? this.transports[index] : among(own, this.transports)
+			const target = new URL(this.addresses[transport])
 			const proxy = await startProxy({ port: Number(target.port), plan: planOf(own, lingers), count: this.count })
 			this.#proxies.push(proxy)
 			target.port = proxy.port
@@ -120,7 +121,7 @@ export class Schedule {
 			this.#members.push(member)
 		}
 		for (const member of this.#members) member.start()
-		const others = MEMBERS - 1
+		const others = this.size - 1
 		await this.#until('everybody to be there', () => this.#members.every(({ isOpen, roster }) => isOpen && roster.size === others))
 	}
 
@@ -156,7 +157,7 @@ export class Schedule {
 
 	/** Somebody comes and goes meanwhile. */
 	async #visit() {
-		const visitor = this.#visitor = new Member({ transport: 'websockets', url: this.janus.url, room: this.room, random: this.random })
+		const visitor = this.#visitor = new Member({ transport: 'websockets', url: this.addresses.websockets, room: this.room, random: this.random })
 		visitor.start()
 		await sleep(300 + this.random() * 500)
 		await this.#until('the visitor to be there', () => visitor.isOpen)
@@ -164,9 +165,13 @@ export class Schedule {
 		visitor.stop()
 	}
 
+	#others(index) {
+		return this.#members.flatMap((_, other) => other === index ? [] : [other])
+	}
+
 	/** One request with some signals, to one, to several, to all. */
 	#talk(member, index, random) {
-		const others = [0, 1, 2, 3].filter(other => other !== index)
+		const others = this.#others(index)
 		const signals = Array.from({ length: between(random, 1, 3) }, () => {
 			const to = random() < 0.3 ? null : others.filter(() => random() < 0.5)
 			return { to: to && (to.length > 0 ? to : [among(random, others)]), size: random() < 0.1 ? between(random, 200, 3000) : 0 }
@@ -194,7 +199,7 @@ export class Schedule {
 		for (const [at, { to, size }] of signals.entries()) {
 			const failures = (answer.failed ?? []).filter(failed => failed.index === at)
 			const failed = new Set(failures.flatMap(({ to }) => to))
-			const all = to ?? [0, 1, 2, 3].filter(other => other !== index)
+			const all = to ?? this.#others(index)
 			for (const other of all.filter(other => !failed.has(this.#members[other].id))) {
 				this.#relayed[index][other].push([life, seq, at])
 				count++
@@ -237,7 +242,7 @@ export class Schedule {
 		const end = performance.now() + PATIENCE
 		for (;;) {
 			views = await this.#views()
-			if (views.every(({ version, members }) => version === views[0].version && members.length === MEMBERS - 1 &&
+			if (views.every(({ version, members }) => version === views[0].version && members.length === this.size - 1 &&
 				members.every(({ away }) => !away))) break
 			if (performance.now() > end) throw new Error(`the rosters never agreed: ${JSON.stringify(views)}`)
 			await sleep(100)
@@ -258,9 +263,9 @@ export class Schedule {
 			for (const fault of member.faults) this.wrong.push(`member ${index}: ${fault}`)
 			this.lives += member.life
 			this.#judgeRoster(member, index)
-			for (let to = 0; to < MEMBERS; to++) this.#judgeSignals(index, to)
+			for (let to = 0; to < this.size; to++) this.#judgeSignals(index, to)
 		}
-		if (!this.deaths && this.lives !== MEMBERS) this.wrong.push(`${this.lives} memberships of ${MEMBERS} members`)
+		if (!this.deaths && this.lives !== this.size) this.wrong.push(`${this.lives} memberships of ${this.size} members`)
 	}
 
 	/** What the events made of the roster is what the server says that it is. */

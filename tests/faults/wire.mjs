@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * What carries a member's requests and events: Janus's API over WebSocket, or over HTTP with a long poll. Both look the same
- * from above: a wire is one Janus session with one handle.
+ * What carries a member's requests and events: Janus's API over WebSocket, over HTTP with a long poll, over a Unix socket
+ * (through unix-bridge.py), over RabbitMQ and MQTT. They all look the same from above: a wire is one Janus session with one handle.
  */
+import amqp from 'amqplib'
+import { randomUUID } from 'node:crypto'
 import http from 'node:http'
+import { connect } from 'node:net'
+import { createInterface } from 'node:readline'
+import mqtt from 'mqtt'
 import WebSocket from 'ws'
 
 const PLUGIN = 'janus.plugin.portal'
@@ -40,45 +45,138 @@ function hear(message, ears) {
 	}
 }
 
-/** @param {string} url @param {Ears} ears @param {number} patience milliseconds for opening it @returns {Promise<Wire>} */
-async function openWebSocket(url, ears, patience) {
+/**
+ * A connection that carries messages both ways, whatever is below it.
+ *
+ * @typedef {object} Line
+ * @property {(message: object) => void} send
+ * @property {() => void} close
+ * @property {(message: object) => void} [onmessage]
+ * @property {() => void} [onclose]
+ * @property {boolean} closed
+ */
+
+/** @returns {Promise<Line>} over WebSocket */
+const dialWebSocket = (url, patience) => new Promise((resolve, reject) => {
 	const socket = new WebSocket(url, 'janus-protocol', { perMessageDeflate: false, handshakeTimeout: patience })
-	const timer = setTimeout(() => socket.terminate(), patience)
-	let waiting = null
-	const closed = new Promise((resolve, reject) => {
-		socket.on('error', () => {})
-		socket.on('close', () => reject(new Error('The WebSocket was closed')))
-	})
-	closed.catch(() => {})
-	const ask = message => {
-		socket.send(JSON.stringify({ ...message, transaction: 'open' }))
-		return Promise.race([new Promise(resolve => { waiting = resolve }), closed])
+	const line = {
+		closed: false,
+		send: message => socket.readyState === WebSocket.OPEN && socket.send(JSON.stringify(message)),
+		close: () => socket.terminate(),
 	}
-	socket.on('message', text => waiting?.(JSON.parse(text)))
+	socket.on('message', text => line.onmessage?.(JSON.parse(text)))
+	socket.on('error', () => {})
+	socket.on('close', () => hangUp(line, reject))
+	socket.once('open', () => resolve(line))
+})
+
+function hangUp(line, reject) {
+	reject(new Error('The connection was closed'))
+	if (line.closed) return
+	line.closed = true
+	line.onclose?.()
+}
+
+/** @returns {Promise<Line>} over a Unix socket, by way of the bridge */
+const dialUnix = url => new Promise((resolve, reject) => {
+	const socket = connect(Number(new URL(url).port), '127.0.0.1')
+	const line = {
+		closed: false,
+		send: message => socket.writable && socket.write(`${JSON.stringify(message)}\n`),
+		close: () => socket.destroy(),
+	}
+	createInterface({ input: socket }).on('line', text => {
+		try { line.onmessage?.(JSON.parse(text)) } catch { /* the rest of one that was torn */ }
+	}).on('error', () => {})
+	socket.on('error', () => {})
+	socket.on('close', () => hangUp(line, reject))
+	socket.once('connect', () => resolve(line))
+})
+
+/** @returns {Promise<Line>} over RabbitMQ: a queue of one's own at Janus's exchange, so that everybody gets everything */
+async function dialRabbit(url) {
+	const line = { closed: false, send() {}, close() {} }
+	const connection = await amqp.connect(url, { timeout: 5_000 })
+	const ended = () => hangUp(line, () => {})
+	connection.on('error', () => {})
+	connection.on('close', ended)
+	const quietly = work => { try { work() } catch { /* it is closing */ } }
+	line.close = () => {
+		connection.connection.stream.destroy()
+		ended()
+	}
 	try {
-		await Promise.race([new Promise(resolve => socket.once('open', resolve)), closed])
+		const channel = await connection.createChannel()
+		channel.on('error', () => {})
+		channel.on('close', ended)
+		const { queue } = await channel.assertQueue('', { exclusive: true, autoDelete: true })
+		await channel.bindQueue(queue, 'janus-exchange', 'from-janus')
+		await channel.consume(queue, message => message && line.onmessage?.(JSON.parse(message.content)), { noAck: true })
+		line.send = message => quietly(() => channel.sendToQueue('to-janus', Buffer.from(JSON.stringify(message))))
+	} catch (error) {
+		line.close()
+		throw error
+	}
+	return line
+}
+
+/** @returns {Promise<Line>} over MQTT */
+const dialMqtt = (url, patience) => new Promise((resolve, reject) => {
+	const client = mqtt.connect(url, { reconnectPeriod: 0, connectTimeout: patience, clean: true, resubscribe: false })
+	const line = {
+		closed: false,
+		send: message => client.connected && client.publish('to-janus', JSON.stringify(message), { qos: 1 }, () => {}),
+		close: () => client.end(true),
+	}
+	client.on('message', (topic, text) => line.onmessage?.(JSON.parse(text)))
+	client.on('error', () => {})
+	client.on('close', () => hangUp(line, reject))
+	client.on('connect', () => client.subscribe('from-janus', { qos: 1 }, error => error ? reject(error) : resolve(line)))
+})
+
+/**
+ * @param {(url: string, patience: number) => Promise<Line>} dial
+ * @returns {(url: string, ears: Ears, patience: number) => Promise<Wire>} `patience`: milliseconds for opening it
+ */
+const openLine = dial => async (url, ears, patience) => {
+	let line, timer
+	const late = new Promise((resolve, reject) => { timer = setTimeout(() => reject(new Error('it takes too long')), patience) })
+	const dialled = dial(url, patience)
+	dialled.catch(() => {})
+	try {
+		line = await Promise.race([dialled, late])
+		const closed = new Promise((resolve, reject) => { line.onclose = () => reject(new Error('it was closed')) })
+		closed.catch(() => {})
+		/* Others hear what is for us, and we what is for them. */
+		const ask = message => {
+			const transaction = randomUUID()
+			const answer = new Promise(resolve => {
+				line.onmessage = message => message.transaction === transaction && resolve(message)
+			})
+			line.send({ ...message, transaction })
+			return Promise.race([answer, closed, late])
+		}
 		const session = (await ask({ janus: 'create' })).data.id
 		const handle = (await ask({ janus: 'attach', session_id: session, plugin: PLUGIN })).data.id
-		return webSocketWire(socket, session, handle, ears)
+		return lineWire(line, session, handle, ears)
 	} catch (error) {
-		socket.terminate()
+		dialled.then(line => line.close(), () => {})
 		throw error
 	} finally {
 		clearTimeout(timer)
 	}
 }
 
-function webSocketWire(socket, session, handle, ears) {
-	socket.removeAllListeners('message').on('message', text => hear(JSON.parse(text), ears))
-	socket.on('close', () => ears.gone('the WebSocket was closed'))
-	if (socket.readyState !== WebSocket.OPEN) setImmediate(() => ears.gone('the WebSocket was closed'))
-	const send = message => socket.readyState === WebSocket.OPEN &&
-		socket.send(JSON.stringify({ session_id: session, handle_id: handle, ...message }))
+function lineWire(line, session, handle, ears) {
+	line.onmessage = message => message.session_id === session && hear(message, ears)
+	line.onclose = () => ears.gone('the connection was closed')
+	if (line.closed) setImmediate(() => ears.gone('the connection was closed'))
+	const send = message => line.send({ session_id: session, handle_id: handle, ...message })
 	return {
 		send: (transaction, body) => send({ janus: 'message', transaction, body }),
 		renew() {},
 		detach: () => send({ janus: 'detach', transaction: 'detach' }),
-		end: () => socket.terminate(),
+		end: () => line.close(),
 	}
 }
 
@@ -175,4 +273,6 @@ class HttpWire {
 	}
 }
 
-export const openWire = { websockets: openWebSocket, http: openHttp }
+export const openWire = {
+	websockets: openLine(dialWebSocket), http: openHttp, pfunix: openLine(dialUnix), rabbitmq: openLine(dialRabbit), mqtt: openLine(dialMqtt),
+}

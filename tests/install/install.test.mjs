@@ -53,7 +53,7 @@ describe('make install', () => {
 		assert.ok(files.some(file => file.endsWith('etc/janus/janus.plugin.portal.jcfg.sample')), files.join('\n'))
 		const page = files.filter(file => file.includes('janus-portal/html/')).map(file => file.replace(/.*janus-portal\/html\//, ''))
 		/* The picture is the README's. */
-		const source = installed(join(project, 'html')).filter(file => !file.startsWith('node_modules') && file !== 'picture.png')
+		const source = installed(join(project, 'html')).filter(file => !file.includes('node_modules') && file !== 'picture.png')
 		assert.deepEqual(page, source)
 		const samples = files.filter(file => /share\/janus-portal\/(janus|nginx|systemd)\//.test(file)).map(file => file.replace(/.*janus-portal\//, ''))
 		assert.deepEqual(samples, ['janus/janus.jcfg.sample', 'janus/janus.transport.websockets.jcfg.sample', 'nginx/portal.conf.sample',

@@ -74,6 +74,9 @@ class Waits {
 /** What an event weighs: what Janus's default indented writer makes of it. */
 export const weightOf = entry => JSON.stringify(entry, null, 3).length
 
+/** An entry as several, one for each member of which it says that it joined: how many come in one is a matter of time. */
+export const oneByOne = ({ members, ...entry }) => members ? members.map(member => ({ ...entry, member })) : [entry]
+
 /** One WebSocket with one Janus session on it. */
 export class Session {
 	/** Every frame received, in order. */
@@ -192,7 +195,7 @@ export class Handle {
 	frames = []
 	/** What the plugin pushed unasked, in order: `plugindata.data` of each. */
 	pushes = []
-	/** All entries of those pushes, in order, each with its number `n` and the push's `version`. */
+	/** All entries of those pushes, in order, each with its number `n` and the push's `version`; of joined members one by one. */
 	entries = []
 	/** Whether it acknowledges as often as it was asked to; a test that wants to do so itself sets this to false. */
 	acknowledges = true
@@ -264,7 +267,8 @@ export class Handle {
 		if (data.n !== this.n + 1)
 			this.#fault ??= new Error(`Event ${data.n} came where ${this.n + 1} was due: ${brief(data)}`)
 		for (const entry of data.events) {
-			this.entries.push({ n: ++this.n, version: data.version, ...entry })
+			this.n++
+			for (const one of oneByOne(entry)) this.entries.push({ n: this.n, version: data.version, ...one })
 			this.#unacked += weightOf(entry)
 		}
 		const { ack_every: every, max_backlog: backlog } = this.#limits

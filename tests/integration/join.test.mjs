@@ -38,7 +38,7 @@ describe('Join', () => {
 		assert.deepEqual(await ada.event(), {
 			portal: 'event', room: 'home', n: 1, version: bob.joined.version,
 			events: [{ event: 'joined',
-				member: { id: bob.id, display: 'Bob', metadata: { a: 1 }, polite: politeTowards(ada.id, bob.id) } }],
+				members: [{ id: bob.id, display: 'Bob', metadata: { a: 1 }, polite: politeTowards(ada.id, bob.id) }] }],
 		})
 		assert.deepEqual(bob.pushes, [], 'one does not hear of oneself')
 	})

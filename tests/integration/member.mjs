@@ -5,7 +5,7 @@
  * its connection, and how, is up to the test.
  */
 import assert from 'node:assert/strict'
-import { idOf, newKey, Session, weightOf } from './client.mjs'
+import { idOf, newKey, oneByOne, Session, weightOf } from './client.mjs'
 
 const ENVELOPE = 512 /* more than a request weighs without its signals */
 const GONE = new Set(['member_gone', 'events_gone', 'invalid_ack'])
@@ -153,7 +153,8 @@ export class Member {
 	}
 
 	#append(entry) {
-		this.entries.push({ n: ++this.n, ...entry })
+		this.n++
+		for (const one of oneByOne(entry)) this.entries.push({ n: this.n, ...one })
 		this.#unacked += weightOf(entry)
 		this.#look()
 	}

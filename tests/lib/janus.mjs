@@ -19,11 +19,16 @@ import { probeHttp, probeWebSocket } from './probe.mjs'
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url))
 const TRIES = 5
+
+/** What a plugin that was built with a sanitizer needs in a Janus that was not: PORTAL_PRELOAD names the sanitizer's library. */
+const PRELOADED = process.env.PORTAL_PRELOAD ? { LD_PRELOAD: process.env.PORTAL_PRELOAD } : {}
+
 /**
  * @typedef {object} Options
  * @property {string} [config] text of janus.plugin.portal.jcfg; without it, the sample's
  * @property {number | null} [taskPoolSize] without it, as in the sample janus.jcfg; null: Janus's own default
- * @property {('websockets' | 'http' | 'pfunix')[]} [transports] which ones to load; `websockets` always is
+ * @property {('websockets' | 'http' | 'pfunix' | 'rabbitmq' | 'mqtt')[]} [transports] which ones to load; `websockets` always is
+ * @property {{ rabbitmq?: number, mqtt?: number }} [brokers] ports of the brokers that those transports need
  * @property {boolean} [admin] whether the Admin API is there, on each transport
  * @property {string[]} [wrapper] a command that runs Janus, such as ['valgrind', '-q']; it must end by becoming Janus
  * @property {Record<string, string>} [env] added to Janus's environment
@@ -86,7 +91,7 @@ class Run {
 		/* A session of its own: Ctrl-C in a terminal shall reach us, and we stop Janus. And if this
 		   process is killed, the kernel ends Janus. */
 		this.child = spawn('setpriv', ['--pdeathsig', 'KILL', ...this.command],
-			{ stdio: ['ignore', log, log], detached: true, env: { ...process.env, ...this.env } })
+			{ stdio: ['ignore', log, log], detached: true, env: { ...process.env, ...PRELOADED, ...this.env } })
 		closeSync(log)
 		this.ended = new Promise(resolve => {
 			this.child.once('error', error => resolve({ code: null, signal: null, error }))
@@ -103,7 +108,7 @@ class Run {
 		/* A transport answers while Janus still starts the others, and a SIGTERM in the middle of that can make Janus
 		   wait for itself for ever. */
 		const started = async () => {
-			if (this.log().split('transport plugin initialized!').length - 1 < this.transports)
+			if (this.log().split(STARTED).length - 1 < this.transports)
 				throw new Error('not all transports have started')
 		}
 		await this.#until(started, deadline)
@@ -172,6 +177,9 @@ class Run {
 /* Worth another start. Somebody may have taken a port between our look and Janus's bind (each transport says so in its
    own words), and a transport's thread that comes to run before Janus has noted that it started ends at once. */
 const UNLUCKY = /Error creating vhost|Couldn't start .*web ?server|Address (already )?in use|Sockets thread ended/i
+
+/** What each transport says last; that of MQTT has words of its own. */
+const STARTED = /transport plugin initialized!|successfully subscribed to MQTT topic/
 
 const describe = ({ code, signal, error }) =>
 	error ? `${error.message} (setpriv is part of util-linux)` : signal ? `it ended by ${signal}` : `it ended with ${code}`
@@ -242,6 +250,17 @@ function writeSettings({ folder, admin, ports }, options, name, secret) {
 	}))
 	write('janus.transport.pfunix.jcfg', withSettings('general: {\n}\nadmin: {\n}\n', {
 		'general.enabled': true, 'general.json': 'compact', 'general.path': join(folder, 'janus.sock'),
+		'admin.admin_enabled': false,
+	}))
+	/* Through an exchange, as several clients of one queue would get each other's messages. */
+	write('janus.transport.rabbitmq.jcfg', withSettings('general: {\n}\nadmin: {\n}\n', {
+		'general.enabled': true, 'general.json': 'compact', 'general.host': '127.0.0.1', 'general.port': options.brokers?.rabbitmq ?? 5672,
+		'general.janus_exchange': 'janus-exchange', 'general.to_janus': 'to-janus', 'general.from_janus': 'from-janus',
+		'general.declare_outgoing_queue': false, 'admin.admin_enabled': false,
+	}))
+	write('janus.transport.mqtt.jcfg', withSettings('general: {\n}\nadmin: {\n}\n', {
+		'general.enabled': true, 'general.json': 'compact', 'general.url': `tcp://127.0.0.1:${options.brokers?.mqtt ?? 1883}`,
+		'general.client_id': name, 'general.subscribe_topic': 'to-janus', 'general.publish_topic': 'from-janus',
 		'admin.admin_enabled': false,
 	}))
 }

@@ -2,10 +2,13 @@
 /**
  * Checks the model of the stream (stream.pml) with Spin, exhaustively within its bounds: with all its rules every promise
  * is kept, and without any single one of them some promise is broken. So each rule is needed, and the model can fail.
+ *
+ * The shortest run in which it does is in traces/, for tests/unit/check_model.c, which takes the code along it. When the model
+ * has changed, PORTAL_WRITE_TRACES=1 writes them anew.
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -41,16 +44,29 @@ const rules = [
 
 let folder
 
-function check(bound, weakening) {
+function optionsOf(bound, weakening) {
 	const options = Object.entries(bounds[bound]).map(([name, value]) => `-D${name}=${value}`)
-	if (weakening) options.push(`-D${weakening}`)
-	execFileSync('spin', [...options, '-a', 'stream.pml'], { cwd: folder })
-	execFileSync('gcc', ['-O2', '-w', '-DSAFETY', '-DCOLLAPSE', '-DMEMLIM=4000', '-o', 'pan', 'pan.c'], { cwd: folder })
+	return weakening ? [...options, `-D${weakening}`] : options
+}
+
+/** Without a rule it searches for the shortest run that breaks a promise. */
+function check(bound, weakening) {
+	execFileSync('spin', [...optionsOf(bound, weakening), '-a', 'stream.pml'], { cwd: folder })
+	execFileSync('gcc', ['-O2', '-w', '-DSAFETY', '-DCOLLAPSE', '-DMEMLIM=4000', ...weakening ? ['-DBFS'] : [], '-o', 'pan', 'pan.c'],
+		{ cwd: folder })
 	const { stdout } = spawnSync('./pan', ['-m100000'], { cwd: folder, encoding: 'utf8', timeout: 120_000 })
 	const states = Number(/^ *(\d+) states, stored/m.exec(stdout)?.[1])
 	assert.ok(states > 0, `the checker did not finish:\n${stdout}`)
 	assert.doesNotMatch(stdout, /max search depth too small|out of memory/)
 	return { states, broken: /^pan:1: (.*)$/m.exec(stdout)?.[1], exhaustive: !/Search not completed/.test(stdout) }
+}
+
+/** The steps of the run that was just found, as the model prints them, behind what the code has to know of its bounds. */
+function traceOf(bound, weakening) {
+	const { stdout } = spawnSync('spin', [...optionsOf(bound, weakening), '-t', 'stream.pml'], { cwd: folder, encoding: 'utf8' })
+	const steps = [...stdout.matchAll(/^ *> (.*)$/gm)].map(match => match[1])
+	const { LIVES = 1, SIGNALS } = bounds[bound]
+	return [`LIVES=${LIVES} SIGNALS=${SIGNALS}`, ...steps, ''].join('\n')
 }
 
 before(() => {
@@ -76,6 +92,9 @@ describe('Without its rule, the model fails:', () => {
 			const { broken } = check(bound, weakening)
 			assert.ok(broken, 'every promise was kept, so the rule is not needed, or the model does not see why')
 			t.diagnostic(`${weakening}: ${broken}`)
+			const file = new URL(`traces/${weakening}.trace`, import.meta.url), trace = traceOf(bound, weakening)
+			if (process.env.PORTAL_WRITE_TRACES) writeFileSync(file, trace)
+			assert.equal(readFileSync(file, 'utf8'), trace, 'the code is tested with another run than that of the model')
 		})
 	}
 })

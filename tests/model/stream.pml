@@ -10,7 +10,9 @@
  * in the room. All that can happen is counted, so every run ends; where nothing more can happen, the judge looks whether
  * everything was delivered and answered, so that nobody is stuck. The assertions in between are the other promises.
  *
- * Each rule that the promises need can be taken away with -DNO_…; tests/model/run shows that the model fails without it. */
+ * Each rule that the promises need can be taken away with -DNO_…; model.test.mjs shows that the model fails without it. What
+ * goes wrong then is a run of which each step is printed, behind a >; those runs are in traces/, and tests/unit/check_model.c
+ * takes the code along them. */
 
 #ifndef PEERS
 #define PEERS 3    /* handles that the client may attach, one after the other, the last for its second life */
@@ -121,20 +123,24 @@ end:	do
 			/* Its first join; or its peer is gone, or it thinks so: it comes back on another one. */
 			current++;
 			attached[current] = true;
+			printf("> attach %d\n", current);
 			send_join(current)
 		}
 	:: d_step { !given_up && !finished && open && attached[current] && claims < CLAIMS && !LEAVING ->
 			/* The transport broke, and Janus gave the same handle to a new one: what was on its way is lost. */
 			claims++;
+			printf("> claim %d\n", current);
 			forget_replies(current);
 			send_join(current)
 		}
 	:: d_step { !given_up && current > 0 && reply_join[current] == 1 ->
 			reply_join[current] = 0;
+			printf("> read_join %d\n", current);
 			open = (pool_join[current] == 0) /* else that was the answer to an earlier one */
 		}
 	:: d_step { !given_up && open && attached[current] && (TO_SEND(1) || TO_SEND(2)) ->
 			i = (TO_SEND(1) -> 1 : 2);
+			printf("> send %d %d\n", current, i);
 			pool[current].copies[i]++;
 			pool[current].life[i] = life;
 			outstanding[i] = true;
@@ -142,6 +148,7 @@ end:	do
 		}
 	:: d_step { !given_up && open && attached[current] && TO_SEND(LEAVE) && LIVES == 2 && HAS_ALL && life == 1 ->
 			/* It leaves when there is nothing more to come. */
+			printf("> send %d %d\n", current, LEAVE);
 			pool[current].copies[LEAVE]++;
 			pool[current].life[LEAVE] = life;
 			outstanding[LEAVE] = true
@@ -170,6 +177,7 @@ end:	do
 	:: d_step { !given_up && BELIEVED(p) && pool[p].reply[n] != NONE ->
 			i = pool[p].reply[n];
 			pool[p].reply[n] = NONE;
+			printf("> read_answer %d %d\n", p, n);
 			if
 			:: i == RATE && answered[n] == NONE -> outstanding[n] = false; assert(done < n)
 			:: i != RATE && answered[n] == NONE ->
@@ -191,6 +199,7 @@ proctype read_push(byte p) {
 end:	do
 	:: d_step { !given_up && READABLE(p) && len(pipe[p]) > 0 ->
 			pipe[p]?kind,n;
+			printf("> read_push %d\n", p);
 			if
 			:: kind == REPLACED -> given_up = true
 			:: kind == EVENT && n == got + 1 ->
@@ -233,6 +242,7 @@ proctype run_number(byte p; byte n) {
 end:	do
 	:: atomic { attached[p] && pool[p].copies[n] > 0 ->
 			pool[p].copies[n]--;
+			printf("> run %d %d\n", p, n);
 			if
 			:: holder != p -> pool[p].reply[n] = LOST /* room_not_set */
 #ifdef NO_ORDER
@@ -241,6 +251,7 @@ end:	do
 			:: holder == p && n > done + 1 -> waiting[n] = pool[p].life[n]
 			:: holder == p && n == done + 1 && limited < LIMITED ->
 				limited++;
+				printf("> limited\n"); /* that request, by its rate */
 				pool[p].reply[n] = RATE;
 #ifdef NO_UNUSED /* a limit uses the number up */
 				done = n;
@@ -285,6 +296,7 @@ end:	do
 	:: d_step { attached[p] && pool_join[p] != 0 ->
 			tried = pool_join[p];
 			pool_join[p] = 0;
+			printf("> run_join %d\n", p);
 			if
 			:: (holder != p && used[p]) || SUPERSEDED(tried) -> reply_join[p] = 2 /* peer_used, superseded */
 			:: !(holder != p && used[p]) && !SUPERSEDED(tried) ->
@@ -324,6 +336,7 @@ proctype run_ack(byte p; byte n) {
 end:	do
 	:: d_step { attached[p] && pool_ack[p].sent[n] ->
 			pool_ack[p].sent[n] = false;
+			printf("> run_ack %d %d\n", p, n);
 			if
 			:: holder == p && n > acked -> assert(n <= last); acked = n
 			:: else /* a late one says nothing new, one of a former peer nothing at all */
@@ -336,6 +349,7 @@ proctype push(byte p) {
 end:	do
 	:: d_step { holder == p && attached[p] && cursor[p] < last && len(pipe[p]) < PIPE - 1 ->
 			cursor[p]++;
+			printf("> push %d\n", p);
 			pipe[p]!EVENT,cursor[p]
 		}
 	od
@@ -347,6 +361,7 @@ proctype detach(byte p) {
 end:	do
 	:: d_step { attached[p] && (p < current || (p == current && SPARE)) ->
 			attached[p] = false;
+			printf("> detach %d\n", p);
 			forget_replies(p);
 			pool_join[p] = 0;
 			for (i : 1 .. LEAVE) { pool[p].copies[i] = 0 }
@@ -383,8 +398,8 @@ inline append() {
 
 proctype others() {
 end:	do
-	:: d_step { server_life == life && sent < (life == 1 -> SIGNALS : 1) && TAKES_SIGNALS -> sent++; append() }
-	:: d_step { server_life == 1 && life == 1 && told < ROSTER -> told++; append() }
+	:: d_step { server_life == life && sent < (life == 1 -> SIGNALS : 1) && TAKES_SIGNALS -> printf("> signal\n"); sent++; append() }
+	:: d_step { server_life == 1 && life == 1 && told < ROSTER -> printf("> tell\n"); told++; append() }
 	od
 }
 

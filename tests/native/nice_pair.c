@@ -252,7 +252,7 @@ static void finish_when_done(void) {
 static void take_entry(side *self, const json_t *entry) {
 	const char *event = json_string_value(json_object_get(entry, "event"));
 	if(g_strcmp0(event, "joined") == 0)
-		meet(self, json_object_get(entry, "member"));
+		meet(self, json_array_get(json_object_get(entry, "members"), 0));
 	else if(g_strcmp0(event, "signal") == 0)
 		take_signal(self, entry);
 	else if(g_strcmp0(event, "left") == 0)

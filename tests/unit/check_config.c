@@ -132,6 +132,20 @@ START_TEST(what_is_no_text_file_is_refused) {
 }
 END_TEST
 
+/* Found by fuzzing (config): what was nested deeper than six levels was gone, without a word. */
+START_TEST(metadata_is_whole_as_deep_as_it_may_be_and_refused_if_deeper) {
+	const char *eight = "{ a = { b = ( { d = { e = { f = { g = { h = 1; }; }; }; }; } ); }; }"; /* a list counts as a level */
+	g_autofree char *error = NULL;
+	g_autofree char *text = g_strdup_printf("room-a: { metadata = %s; }", eight);
+	g_autofree char *deeper = g_strdup_printf("room-a: { metadata = { z = %s; }; }", eight);
+	g_autoptr(portal_config) config = read_text(text, -1, &error);
+	ck_assert_msg(config != NULL, "%s", error);
+	const portal_room_config *room = g_ptr_array_index(config->rooms, 0);
+	ck_json(json_incref(room->given), "{'metadata':{'a':{'b':[{'d':{'e':{'f':{'g':{'h':1}}}}}]}}}");
+	refused(deeper, ":1: room-a.metadata", "at most 8 deep");
+}
+END_TEST
+
 START_TEST(groups_in_groups_end_somewhere) {
 	GString *text = g_string_new("general: { x: ");
 	for(int i = 0; i < 500; i++)
@@ -210,6 +224,7 @@ Suite *config_suite(void) {
 	tcase_add_test(tests, values_out_of_range_are_refused_with_their_line);
 	tcase_add_test(tests, room_names_are_checked);
 	tcase_add_test(tests, what_is_no_text_file_is_refused);
+	tcase_add_test(tests, metadata_is_whole_as_deep_as_it_may_be_and_refused_if_deeper);
 	tcase_add_test(tests, groups_in_groups_end_somewhere);
 	tcase_add_test(tests, sample_has_the_three_rooms_and_is_all_defaults);
 	tcase_add_test(tests, sample_tells_every_option_with_its_default);

@@ -121,6 +121,21 @@ START_TEST(weight_is_what_the_indented_writer_writes_or_a_little_more) {
 }
 END_TEST
 
+START_TEST(every_character_weighs_what_it_is_written_as_wherever_it_stands) {
+	for(int c = 1; c < 256; c++) {
+		for(size_t at = 0; at < 40; at++) {
+			char text[] = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+			text[at] = (char)c;
+			json_auto_t *json = json_string_nocheck(text);
+			size_t weight = 0;
+			ck_assert(portal_weigh(json, 0, &weight));
+			size_t length = sizeof(text) - 1 + 2 + (c == '"' || c == '\\' || (c >= 8 && c <= 13 && c != 11) ? 1 : c < 0x20 ? 5 : 0);
+			ck_assert_uint_eq(weight, length);
+		}
+	}
+}
+END_TEST
+
 Suite *fields_suite(void) {
 	Suite *suite = suite_create("fields");
 	TCase *tests = tcase_create("fields");
@@ -131,6 +146,7 @@ Suite *fields_suite(void) {
 	tcase_add_test(tests, depth_counts_containers);
 	tcase_add_test(tests, depth_of_2000_is_refused_without_recursion);
 	tcase_add_test(tests, weight_is_what_the_indented_writer_writes_or_a_little_more);
+	tcase_add_test(tests, every_character_weighs_what_it_is_written_as_wherever_it_stands);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

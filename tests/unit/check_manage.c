@@ -407,6 +407,49 @@ START_TEST(what_the_jcfg_says_is_changed_for_good_by_its_administrator_only) {
 }
 END_TEST
 
+/* Found by fuzzing (state): it was said to be permanent, and after a restart the room of the jcfg was there in its place. */
+START_TEST(a_room_of_the_jcfg_that_was_destroyed_for_now_cannot_be_made_anew_for_good) {
+	json_decref(ask_master("{'request':'destroy','room':'home'}"));
+	ck_refused(fake, new_peer(), "{'request':'create','room':'home','admin_key':'master','permanent':true}", "room_is_static",
+		"permanent");
+	ck_json(ask_master("{'request':'create','room':'home'}"), "{'portal':'success','room':'home','permanent':false}");
+	ck_refused(fake, new_peer(), "{'request':'edit','room':'home','admin_key':'master','new_pin':'1','permanent':true}",
+		"room_is_static", "permanent");
+	ck_assert_ptr_null(snapshot());
+}
+END_TEST
+
+/* Found by fuzzing (state): what was destroyed for now made place for more than a restart could bring back. */
+START_TEST(no_more_rooms_are_permanent_than_a_restart_may_bring_back) {
+	char *error = NULL;
+	const char *names[] = { "a", "b", "c", "d", "e" };
+	guint made = 0, fixed = portal_count_rooms(fake->core);
+	for(size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+		g_autofree char *create = g_strdup_printf("{'request':'create','room':'%s','permanent':true}", names[i]);
+		g_autofree char *destroy = g_strdup_printf("{'request':'destroy','room':'%s'}", names[i]);
+		json_auto_t *reply = ask_master(create);
+		bool taken = json_object_get(reply, "code") == NULL;
+		if(!taken)
+			ck_assert_str_eq(json_string_value(json_object_get(reply, "code")), "server_full");
+		ck_assert_int_eq(taken, fixed + made < 5); /* max_rooms */
+		made += taken;
+		json_decref(ask_master(destroy));
+	}
+	/* Nor by an edit; but what is kept already may be changed for good. */
+	json_decref(ask_master("{'request':'create','room':'brief'}"));
+	ck_refused(fake, new_peer(), "{'request':'edit','room':'brief','admin_key':'master','new_pin':'1','permanent':true}", "server_full",
+		"permanent");
+	json_decref(ask_master("{'request':'create','room':'a'}"));
+	ck_json(ask_master("{'request':'edit','room':'a','new_description':'A','permanent':true}"),
+		"{'portal':'success','room':'a','permanent':true}");
+	json_auto_t *state = snapshot();
+	fake_host *next = fake_host_new(CONFIG);
+	ck_assert_msg(portal_restore(next->core, state, &error), "%s", error);
+	ck_assert_uint_eq(portal_count_rooms(next->core), 5);
+	fake_host_free(next);
+}
+END_TEST
+
 START_TEST(a_state_that_is_not_understood_is_refused_whole) {
 	const char *wrong[][2] = {
 		{ "{}", "no state" }, { "[]", "no state" }, { "{'portal_state':2,'rooms':{}}", "no state" },
@@ -620,6 +663,8 @@ Suite *manage_suite(void) {
 	tcase_add_test(state, permanent_rooms_are_there_again_and_their_secrets_are_hashes);
 	tcase_add_test(state, a_room_that_is_destroyed_for_now_is_there_again_after_a_restart);
 	tcase_add_test(state, what_the_jcfg_says_is_changed_for_good_by_its_administrator_only);
+	tcase_add_test(state, a_room_of_the_jcfg_that_was_destroyed_for_now_cannot_be_made_anew_for_good);
+	tcase_add_test(state, no_more_rooms_are_permanent_than_a_restart_may_bring_back);
 	tcase_add_test(state, a_state_that_is_not_understood_is_refused_whole);
 	tcase_add_test(state, the_state_file_is_replaced_whole_and_read_whole);
 	suite_add_tcase(suite, state);

@@ -10,6 +10,7 @@ Suite *config_suite(void);
 Suite *fields_suite(void);
 Suite *key_suite(void);
 Suite *manage_suite(void);
+Suite *model_suite(void);
 Suite *relay_suite(void);
 Suite *request_suite(void);
 Suite *resume_suite(void);

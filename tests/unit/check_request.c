@@ -431,7 +431,7 @@ START_TEST(describe_tells_counters_but_no_secrets) {
 	json_decref(numbered(a, 1));
 	json_decref(numbered(a, 3));
 	ck_json(portal_describe(fake->core, a), "{'requests':3,'unread':1616,'room':'a1','id':'7HxJTfbSp-o2Zo1lbmuJee','n':1,'pushed':0,'acked':0,"
-		"'queued':1,'backlog':197,'seq':1,'waiting':1,'received':0,'signals':1,'deliveries':1,'bytes':170,'joins':1,'resumes':0,"
+		"'queued':1,'backlog':251,'seq':1,'waiting':1,'received':0,'signals':1,'deliveries':1,'bytes':170,'joins':1,'resumes':0,"
 		"'replays':0,'refusals':{},'latency':{'count':0,'sum':0.0,'buckets':[{'le':0.0001,'count':0},{'le':0.001,'count':0},"
 		"{'le':0.01,'count':0},{'le':0.1,'count':0},{'le':1.0,'count':0},{'le':10.0,'count':0}]}}");
 	ck_json(portal_describe(fake->core, new_peer()), "{'requests':0,'unread':0}");

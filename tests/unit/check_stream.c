@@ -164,6 +164,45 @@ START_TEST(one_push_has_at_most_64_kilobytes_but_always_one_event) {
 }
 END_TEST
 
+static void gather(const json_t *shared, size_t weight) {
+	portal_stream_append(&stream, (json_t *)shared, weight, 1, 0);
+	portal_stream_gather(&stream, "list");
+}
+
+static bool add(json_int_t value, size_t weight) {
+	json_auto_t *item = json_integer(value);
+	return portal_stream_add(&stream, item, weight, stream.last + 101);
+}
+
+START_TEST(the_newest_event_gathers_until_it_was_seen) {
+	guint64 cursor = 0, version = 0;
+	json_auto_t *shared = json_of("{'list':[1]}");
+	ck_assert(!add(0, 10));
+	gather(shared, 20);
+	ck_assert(add(2, 10));
+	ck_assert(add(3, 10));
+	ck_json(json_incref(shared), "{'list':[1]}");
+	ck_assert_uint_eq(stream.backlog, 40);
+	json_auto_t *collected_first = portal_stream_collect(&stream, &cursor, &version, &collected, NULL, 0);
+	ck_json(json_incref(collected_first), "[{'list':[1,2,3]}]");
+	ck_assert_uint_eq(version, 102);
+	ck_assert_uint_eq(collected, 40);
+	ck_assert(!add(4, 10));
+	gather(shared, 20);
+	append(1, 100);
+	ck_assert(!add(5, 10));
+	gather(shared, 20);
+	portal_stream_seal(&stream);
+	ck_assert(!add(6, 10));
+	gather(shared, 20);
+	ck_assert(add(7, 65400));
+	ck_assert(!add(8, 1000)); /* it would weigh more than one push carries */
+	ck_json(portal_stream_collect(&stream, &cursor, &version, &collected, NULL, 0), "[{'list':[1]},3,{'list':[1]}]");
+	ck_json(portal_stream_collect(&stream, &cursor, &version, &collected, NULL, 0), "[{'list':[1,7]}]");
+	ck_json(json_incref(collected_first), "[{'list':[1,2,3]}]");
+}
+END_TEST
+
 START_TEST(acknowledging_more_than_was_pushed_is_refused) {
 	portal_failure failure = { 0 };
 	guint64 cursor = 0, version = 0;
@@ -239,6 +278,7 @@ Suite *stream_suite(void) {
 	tcase_add_test(tests, events_are_collected_in_order_with_the_version_of_the_last);
 	tcase_add_test(tests, one_push_has_at_most_64_events);
 	tcase_add_test(tests, one_push_has_at_most_64_kilobytes_but_always_one_event);
+	tcase_add_test(tests, the_newest_event_gathers_until_it_was_seen);
 	tcase_add_test(tests, acknowledging_more_than_was_pushed_is_refused);
 	tcase_add_test(tests, events_stay_until_they_are_acknowledged);
 	tcase_add_test(tests, the_ring_keeps_order_while_it_grows_wraps_and_shrinks);

@@ -9,6 +9,7 @@ int main(void) {
 	srunner_add_suite(runner, fields_suite());
 	srunner_add_suite(runner, key_suite());
 	srunner_add_suite(runner, manage_suite());
+	srunner_add_suite(runner, model_suite());
 	srunner_add_suite(runner, relay_suite());
 	srunner_add_suite(runner, request_suite());
 	srunner_add_suite(runner, resume_suite());
