@@ -177,7 +177,8 @@ describe('A clock that jumps', { skip: FAKETIME ? false : 'libfaketime is not in
 				`\tturn_secret = "${TURN_SECRET}"\n\tturn_ttl = ${TTL}\n}\n`),
 			settings: { 'general.token_auth': true, 'general.token_auth_secret': TOKEN_SECRET, 'general.session_timeout': 20 },
 			pingpong: { trigger: 1, timeout: 2 },
-			/* The clock on the wall only: what the kernel calls monotonic does not jump when somebody sets the time. */
+			/* The clock on the wall only: what the kernel calls monotonic does not jump when somebody sets the time. (That the
+			   ticker's wait is by that clock too is not seen here: libfaketime turns each wait into the real time at once.) */
 			env: { LD_PRELOAD: FAKETIME, FAKETIME_TIMESTAMP_FILE: clock, FAKETIME_NO_CACHE: '1', FAKETIME_DONT_FAKE_MONOTONIC: '1' },
 		})
 		/* Janus wants a token with every request; that one holds whatever time it is. */
