@@ -60,10 +60,11 @@ export class Schedule {
 	 * @param {boolean} [options.each] whether there is one member for each transport, instead of four that choose
 	 * @param {Record<string, string>} options.addresses of Janus, by transport
 	 * @param {boolean} [options.deaths] whether members stay away for so long that their membership ends
+	 * @param {number} [options.patience] milliseconds for everything to be as it has to be
 	 * @param {(kind: string) => void} options.count hears of every fault of the network
 	 */
 	constructor(options) {
-		Object.assign(this, options)
+		Object.assign(this, { patience: PATIENCE }, options)
 		this.random = randomness(options.seed)
 		this.size = options.each ? options.transports.length : 4
 		const table = () => Array.from({ length: this.size }, () => Array.from({ length: this.size }, () => []))
@@ -126,7 +127,7 @@ export class Schedule {
 	}
 
 	async #until(what, look) {
-		const end = performance.now() + PATIENCE
+		const end = performance.now() + this.patience
 		while (!look()) {
 			if (performance.now() > end) throw new Error(`waited in vain for ${what}`)
 			if (this.#members.some(({ faults }) => faults.length > 0)) return
@@ -239,7 +240,7 @@ export class Schedule {
 	async #settle() {
 		await this.#until('all answers', () => this.#retries.size === 0 && this.#members.every(({ pending, isOpen }) => isOpen && pending === 0))
 		let views
-		const end = performance.now() + PATIENCE
+		const end = performance.now() + this.patience
 		for (;;) {
 			views = await this.#views()
 			if (views.every(({ version, members }) => version === views[0].version && members.length === this.size - 1 &&
@@ -253,7 +254,7 @@ export class Schedule {
 	#views() {
 		let timer
 		const late = new Promise((resolve, reject) => {
-			timer = setTimeout(() => reject(new Error('waited in vain for sync')), PATIENCE)
+			timer = setTimeout(() => reject(new Error('waited in vain for sync')), this.patience)
 		})
 		return Promise.race([Promise.all(this.#members.map(member => member.sync())), late]).finally(() => clearTimeout(timer))
 	}

@@ -44,7 +44,7 @@ export async function witnesses({ janus, random, over, counts }, room) {
 	const addresses = { websockets: janus.url }
 	while (!over()) {
 		const schedule = new Schedule({
-			seed: Math.floor(random() * 2 ** 31), room, transports: ['websockets'], deaths: true, addresses, count() {}
+			seed: Math.floor(random() * 2 ** 31), room, transports: ['websockets'], deaths: true, addresses, patience: 120_000, count() {}
 		})
 		if (!await schedule.run()) throw new Error(schedule.report())
 		counts.witnessed = (counts.witnessed ?? 0) + schedule.got
