@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fake_host.h"
+#include "fields.h"
 
 static fake_host *fake;
 static portal_peer *a, *b, *c;
@@ -151,6 +152,16 @@ START_TEST(sizes_are_limited) {
 }
 END_TEST
 
+/* A payload is weighed by itself and the rest is added, which has to be as much as the whole event weighs. */
+START_TEST(a_signal_weighs_what_its_event_does) {
+	relay("[{'to':'B','type':'chat','payload':'as \\\\n it is written'}]", "{'portal':'success','relayed':1}");
+	json_auto_t *told = events(fake, b), *known = portal_describe(fake->core, a);
+	size_t weight = 0;
+	ck_assert(portal_weigh(json_array_get(told, 0), 32, &weight));
+	ck_assert_int_eq(json_integer_value(json_object_get(known, "bytes")), (json_int_t)weight);
+}
+END_TEST
+
 Suite *relay_suite(void) {
 	Suite *suite = suite_create("relay");
 	TCase *tests = tcase_create("relay");
@@ -166,6 +177,7 @@ Suite *relay_suite(void) {
 	tcase_add_test(tests, a_member_of_another_room_is_not_found);
 	tcase_add_test(tests, one_bad_signal_does_not_spoil_the_rest);
 	tcase_add_test(tests, sizes_are_limited);
+	tcase_add_test(tests, a_signal_weighs_what_its_event_does);
 	suite_add_tcase(suite, tests);
 	return suite;
 }
