@@ -643,7 +643,7 @@ export class Portal extends Emitter {
 			case 'away':
 				return this.#changed({ ...this.#members.get(entry.id), ...entry, away: true })
 			case 'back':
-				this.#changed({ ...this.#members.get(entry.id), ...entry, away: undefined })
+				if (!this.#changed({ ...this.#members.get(entry.id), ...entry, away: undefined })) return false
 				this.#connections.get(entry.id)?.repair()
 				return true
 			case 'room':
