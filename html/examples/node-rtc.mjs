@@ -7,6 +7,7 @@
  *
  * What libdatachannel has not: ICE restarts, so there is no restartIce(), and an offer that restarts ICE is rejected; portal.js
  * replaces the RTCPeerConnection then. And no media: what others offer to send is declined, so that they do not send it in vain.
+ * Nor has it a TURN server of its own: nativeServers() says why.
  */
 import { PeerConnection } from 'node-datachannel'
 import { RTCDataChannel } from 'node-datachannel/polyfill'
@@ -194,14 +195,15 @@ function wrap(native, options) {
 	return channel
 }
 
-/** Those of its forms that libdatachannel reads: taken apart, as a name with a colon, which TURN's time-limited ones have, would be misread. */
-function nativeServers({ urls, username, credential: password }) {
+/**
+ * STUN servers in the form that libdatachannel reads, and no TURN server: up to version 0.24.5 it may stand still for ever, and all of
+ * Node with it, when a connection begins through its own relay (its pull request 1630). One relay on the way is enough, and browsers
+ * have theirs.
+ */
+function nativeServers({ urls }) {
 	return [urls].flat().flatMap(url => {
-		const [, scheme, hostname, port, transport] = /^(stun|turns?):(\[[^\]]+\]|[^:?]+)(?::(\d+))?(?:\?transport=(udp|tcp))?$/.exec(url) ?? []
-		if (!scheme) return []
-		const server = { hostname: hostname.replace(/[[\]]/g, ''), port: Number(port ?? (scheme === 'turns' ? 5349 : 3478)) }
-		if (scheme === 'stun') return server
-		return { ...server, username, password, relayType: scheme === 'turns' ? 'TurnTls' : transport === 'tcp' ? 'TurnTcp' : 'TurnUdp' }
+		const [, hostname, port] = /^stun:(\[[^\]]+\]|[^:?]+)(?::(\d+))?$/.exec(url) ?? []
+		return hostname ? { hostname: hostname.replace(/[[\]]/g, ''), port: Number(port ?? 3478) } : []
 	})
 }
 

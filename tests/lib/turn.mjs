@@ -12,7 +12,7 @@ const PATIENCE = 10_000
 
 /**
  * @param {string} secret shared with whoever makes credentials
- * @returns {Promise<{url: string, log: () => string, stop: () => Promise<void>}>}
+ * @returns {Promise<{url: string, config: string, log: () => string, stop: () => Promise<void>}>}
  */
 export async function startTurn(secret) {
 	const folder = await mkdtemp(join(tmpdir(), 'turn-'))
@@ -37,5 +37,6 @@ export async function startTurn(secret) {
 		await stop()
 		throw new Error(`coturn did not start; is it installed?\n${text}`)
 	}
-	return { url: `turn:127.0.0.1:${port}?transport=udp`, log: () => text, stop }
+	const url = `turn:127.0.0.1:${port}?transport=udp`
+	return { url, config: `ice: {\n	servers = ( { urls = [ "${url}" ]; } )\n	turn_secret = "${secret}"\n}\n`, log: () => text, stop }
 }

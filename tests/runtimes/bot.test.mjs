@@ -6,17 +6,20 @@ import { join } from 'node:path'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { launchChromium, startServer, until } from '../e2e/lab.mjs'
 import { startJanus } from '../lib/janus.mjs'
+import { startTurn } from '../lib/turn.mjs'
 import { startProgram, stopPrograms } from './program.mjs'
 import { HTML, makeProject } from './project.mjs'
 
 const read = path => readFile(new URL(path, import.meta.url), 'utf8')
 
 describe('The bot', { timeout: 120_000 }, () => {
-	let project, janus, web, browser
+	let project, turn, config, janus, web, browser
 	before(async () => {
 		const files = { 'bot.mjs': await read('../../html/examples/bot.mjs'), 'node-rtc.mjs': await read('../../html/examples/node-rtc.mjs') }
 		project = await makeProject({ packages: ['node-datachannel', 'ws'], files })
-		;({ janus, web } = await startServer())
+		turn = await startTurn('shared with nobody else')
+		config = `general: {}\nroom-home: {}\nroom-misc: {}\nroom-coffee-chat: {}\n${turn.config}`
+		;({ janus, web } = await startServer({ config }))
 		browser = await launchChromium()
 	})
 	afterEach(async () => {
@@ -28,6 +31,7 @@ describe('The bot', { timeout: 120_000 }, () => {
 		await browser?.close()
 		await web?.close()
 		await janus?.stop()
+		await turn?.stop()
 		await project?.remove()
 	})
 
@@ -35,12 +39,12 @@ describe('The bot', { timeout: 120_000 }, () => {
 		['bot.mjs', '--url', `${web.url.replace(/^http/, 'ws')}janus`, '--room', room, '--name', name, '--bind', '127.0.0.1'], { cwd: project.folder })
 
 	/** A page with the library alone. It writes down what it hears, and each RTCPeerConnection that is made. */
-	async function openPage(room, name, { camera = false } = {}) {
+	async function openPage(room, name, { camera = false, rtc = {} } = {}) {
 		const context = await browser.createBrowserContext()
 		await context.overridePermissions(web.url, ['camera', 'microphone'])
 		const page = await context.newPage()
 		await page.goto(`${web.url}settings.js`)
-		await page.evaluate(async (room, name, camera) => {
+		await page.evaluate(async (room, name, camera, rtc) => {
 			window.made = 0
 			window.RTCPeerConnection = class extends RTCPeerConnection {
 				constructor(...configuration) {
@@ -50,12 +54,12 @@ describe('The bot', { timeout: 120_000 }, () => {
 			}
 			const { Portal } = await import('/portal.js')
 			window.heard = []
-			const portal = window.portal = new Portal({ room, display: name })
+			const portal = window.portal = new Portal({ room, display: name, rtc })
 			portal.on('message', ({ type, payload }) => window.heard.push(`${type} ${payload.text}`))
 			portal.on('error', error => window.heard.push(`error ${error.message}`))
 			if (camera) portal.addStream(await navigator.mediaDevices.getUserMedia({ video: true, audio: true }))
 			await portal.join()
-		}, room, name, camera)
+		}, room, name, camera, rtc)
 		const hears = text => until(`${name} should hear ${text}`, () => page.evaluate(text => window.heard.includes(text), text))
 		const isDirect = () => page.evaluate(() => window.portal.connections.length > 0 && window.portal.connections.every(({ route }) => route === 'direct'))
 		return {
@@ -118,7 +122,7 @@ describe('The bot', { timeout: 120_000 }, () => {
 		await bot.says('The portal is resuming', { from: beforeReturn })
 		await ada.say('without any server')
 		await ada.hears('chat You said: without any server')
-		janus = await startJanus()
+		janus = await startJanus({ config })
 		web.janusUrl = janus.url
 		await bot.says('The portal is open', { from: beforeRestart, patience: 40_000 })
 		await until('Ada to be back', () => ada.do(() => window.portal.state === 'open'), 40_000)
@@ -152,5 +156,19 @@ describe('The bot', { timeout: 120_000 }, () => {
 		assert.deepEqual((await eve.heard()).filter(text => text.includes('You said')), ['chat You said: in the middle of it', 'chat You said: after it'])
 		await eve.close()
 		await bot.says('Eve has gone', { patience: 5_000 })
+	})
+	// Two bots that both had a relay froze in two of six runs (libdatachannel's pull request 1630).
+	test('uses no TURN server itself: a page that has only that reaches it all the same', async () => {
+		const bot = startBot('Bot', 'home')
+		await bot.says('The portal is open')
+		const before = turn.log().length
+		const zoe = await openPage('home', 'Zoe', { rtc: { iceTransportPolicy: 'relay' } })
+		await zoe.direct()
+		await zoe.hears('chat Welcome, Zoe!')
+		assert.equal(await zoe.do(async () => (await window.portal.connections[0].stats()).relayed), true)
+		const owners = turn.log().slice(before).matchAll(/user <\d+:([\w-]+)>: incoming packet ALLOCATE processed, success/g)
+		assert.deepEqual([...new Set([...owners].map(([, owner]) => owner))], [await zoe.do(() => window.portal.id)])
+		await zoe.close()
+		await bot.says('Zoe has gone', { patience: 5_000 })
 	})
 })
