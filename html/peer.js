@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { deflate, inflate } from './description.js'
 import { Emitter, PortalError, emit } from './events.js'
 import { Messages, fromBase64, toBase64 } from './messages.js'
 
@@ -113,6 +114,11 @@ export class Connection extends Emitter {
 	#generation
 	/** @type {Promise<unknown>} */
 	#steps = Promise.resolve()
+	/** @type {Promise<unknown>} what is still to be signalled of the negotiation, in order */
+	#sayings = Promise.resolve()
+	#inflates
+	/** Whether the other side has said that it reads descriptions only as they are. */
+	#plain = false
 	#described = false
 	#ignoring = false
 	/** Ends with the RTCPeerConnection of now. */
@@ -154,10 +160,12 @@ export class Connection extends Emitter {
 	 * @param {() => boolean} [options.mayRestart] whether signals would reach the other member now
 	 * @param {number} [options.generation] the last one that was used with this member, if there was an earlier connection
 	 * @param {number} [options.patience] milliseconds that the impolite side waits for the first offer
+	 * @param {boolean} [options.inflates] whether this side reads deflated descriptions
 	 */
 	constructor({
 		id, polite, signal, RTCPeerConnection, configuration = {}, tracks = [], mayRestart = () => true,
-		reachable = () => false, largest, generation = 0, patience = 10_000, encodings = [], statsInterval
+		reachable = () => false, largest, generation = 0, patience = 10_000, encodings = [], statsInterval,
+		inflates = 'DecompressionStream' in globalThis
 	}) {
 		super()
 		/** The other member's id. */
@@ -172,6 +180,7 @@ export class Connection extends Emitter {
 		this.#configuration = configuration
 		this.#mayRestart = mayRestart
 		this.#patience = patience
+		this.#inflates = inflates
 		this.#generation = Math.max(1, generation)
 		this.#tracks = new Map(tracks)
 		this.#encodings = new Map(encodings)
@@ -418,7 +427,12 @@ export class Connection extends Emitter {
 	}
 
 	#askToRenew() {
-		this.#signal('portal.renew', { generation: this.#generation })
+		this.#signal('portal.renew', { generation: this.#generation, ...this.#abilities })
+	}
+
+	/** Goes with what the other side may take for the first sign of this one. */
+	get #abilities() {
+		return this.#inflates ? {} : { plain: true }
 	}
 
 	#open() {
@@ -485,14 +499,17 @@ export class Connection extends Emitter {
 	}
 
 	/** @param {any} options */
-	async #takeDescription({ generation, description }) {
+	async #takeDescription({ generation, description, plain }) {
+		this.#plain ||= plain === true
 		const offer = description?.type === 'offer'
 		if (generation > this.#generation && offer && !this.polite) this.#replace(generation)
 		if (generation !== this.#generation) return
 		const pc = this.#pc
 		this.#ignoring = offer && pc.signalingState !== 'stable' && !this.polite
 		if (this.#ignoring) return
-		await pc.setRemoteDescription(description)
+		// The other side could not know it yet; what this side says next tells it.
+		if (description.deflated !== undefined && !this.#inflates) return this.#beginAnew()
+		await pc.setRemoteDescription(await inflate(description))
 		this.#described = true
 		clearTimeout(this.#offerTimer)
 		for (const candidate of this.#candidates.splice(0)) await this.#addCandidate(pc, candidate)
@@ -522,20 +539,35 @@ export class Connection extends Emitter {
 	}
 
 	/** @param {any} options */
-	#takeRenew({ generation }) {
+	#takeRenew({ generation, plain }) {
+		this.#plain ||= plain === true
 		if (this.polite && generation >= this.#generation) this.#replace(generation + 1)
 	}
 
 	/** @param {RTCIceCandidateInit | null} candidate */
 	#candidateFound(candidate) {
-		this.#signal('candidate', { generation: this.#generation, candidate: candidate ?? null })
+		this.#say('candidate', async () => ({ candidate: candidate ?? null }))
 	}
 
 	/** @param {RTCPeerConnection} pc */
 	#describe(pc) {
 		if (this.#stale(pc)) return
 		const { type, sdp } = /** @type {RTCSessionDescription} */ (pc.localDescription)
-		this.#signal('description', { generation: this.#generation, description: { type, sdp } })
+		this.#say('description', async () => ({ description: this.#plain ? { type, sdp } : await deflate({ type, sdp }), ...this.#abilities }))
+	}
+
+	/**
+	 * Signals of the RTCPeerConnection of now: to deflate a description takes a moment, in which no candidate overtakes it.
+	 *
+	 * @param {string} type
+	 * @param {() => Promise<object>} make
+	 */
+	#say(type, make) {
+		const generation = this.#generation
+		this.#sayings = this.#sayings.then(async () => {
+			const payload = await make()
+			if (!this.closed && generation === this.#generation) this.#signal(type, { generation, ...payload })
+		}).catch(error => this.#fail(error))
 	}
 
 	/** @param {RTCPeerConnection} pc */
@@ -553,6 +585,10 @@ export class Connection extends Emitter {
 	#fail(error) {
 		if (this.closed) return
 		this.#report('Negotiation failed', error)
+		this.#beginAnew()
+	}
+
+	#beginAnew() {
 		if (++this.#renewals > MAX_RENEWALS) return
 		if (this.polite) this.#replace(this.#generation + 1)
 		else this.#askToRenew()

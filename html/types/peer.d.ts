@@ -28,8 +28,9 @@ export class Connection extends Emitter<ConnectionEvents> {
      * @param {() => boolean} [options.mayRestart] whether signals would reach the other member now
      * @param {number} [options.generation] the last one that was used with this member, if there was an earlier connection
      * @param {number} [options.patience] milliseconds that the impolite side waits for the first offer
+     * @param {boolean} [options.inflates] whether this side reads deflated descriptions
      */
-    constructor({ id, polite, signal, RTCPeerConnection, configuration, tracks, mayRestart, reachable, largest, generation, patience, encodings, statsInterval }: {
+    constructor({ id, polite, signal, RTCPeerConnection, configuration, tracks, mayRestart, reachable, largest, generation, patience, encodings, statsInterval, inflates }: {
         encodings?: Iterable<[MediaStreamTrack, Encoding]> | undefined;
         statsInterval?: number | undefined;
         id: string;
@@ -43,6 +44,7 @@ export class Connection extends Emitter<ConnectionEvents> {
         mayRestart?: (() => boolean) | undefined;
         generation?: number | undefined;
         patience?: number | undefined;
+        inflates?: boolean | undefined;
     });
     /** The other member's id. */
     id: string;

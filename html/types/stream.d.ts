@@ -34,7 +34,8 @@ export class Stream {
     get got(): number;
     /**
      * Signals that are given in one turn go in one request. One that can wait does so while a request is unanswered, until the
-     * answer, the next signal that cannot wait, or a moment later: a browser finds its candidates one by one, a turn for each.
+     * answer, the next signal that cannot wait, or a moment later: a browser makes descriptions and finds candidates one by one, a
+     * turn for each.
      *
      * @param {{to?: string | string[], type: string, payload: any}} signal
      * @param {boolean} [canWait]

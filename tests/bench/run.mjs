@@ -169,6 +169,8 @@ const RUN = {
 	async mesh() {
 		const cells = [10, 20, 50].map(count =>
 			({ name: `mesh of ${scaled(count)}`, scenario: 'mesh', flags: { clients: scaled(count) } }))
+		const clients = scaled(50)
+		cells.push({ name: `mesh of ${clients}, not deflated`, scenario: 'mesh', flags: { clients, deflated: 0 }, only: ['portal'] })
 		await interleaved(cells, systems, 0.14)
 	},
 	async fill() {

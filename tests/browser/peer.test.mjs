@@ -60,6 +60,93 @@ test('candidates that come before their description are kept until it is there',
 	impolite.close()
 })
 
+/** As much as an offer of sound and video says, and as often the same. */
+const CHATTER = Array.from({ length: 120 }, (_, i) => `a=rtpmap:${i} something/90000 with parameters\r\n`).join('')
+
+async function chattering(t, work) {
+	t.after(() => { FakePeerConnection.chatter = '' })
+	FakePeerConnection.chatter = CHATTER
+	await work()
+}
+
+const descriptions = ({ log }) => log.filter(({ type }) => type === 'description').map(({ from, payload: { generation, plain, description } }) =>
+	`${from} ${generation}: ${description.type} ${'deflated' in description ? 'deflated' : 'as it is'}${plain ? ', reads only plain ones' : ''}`)
+
+test('a long description goes deflated, and no candidate overtakes it however long that takes', async t => {
+	const Native = globalThis.CompressionStream
+	t.after(() => { globalThis.CompressionStream = Native })
+	globalThis.CompressionStream = class {
+		constructor(format) {
+			const slow = new TransformStream({ async transform(chunk, controller) {
+				await wait(30)
+				controller.enqueue(chunk)
+			} })
+			const { readable, writable } = new Native(format)
+			Object.assign(this, { writable, readable: readable.pipeThrough(slow) })
+		}
+	}
+	await chattering(t, async () => {
+		const pair = makePair()
+		await eventually(() => connected(pair) && pair.polite.pc.candidates?.length === 3 && pair.impolite.pc.candidates?.length === 3)
+		assert.deepEqual(descriptions(pair), ['polite 1: offer deflated', 'impolite 1: answer deflated'])
+		for (const name of ['polite', 'impolite']) {
+			assert.deepEqual(pair.log.filter(({ from }) => from === name).map(({ type }) => type), ['description', 'candidate', 'candidate', 'candidate'])
+		}
+		const [{ payload: { description } }] = pair.log
+		assert.ok(description.deflated.length < CHATTER.length / 2 && !('sdp' in description))
+		assert.equal(JSON.parse(pair.impolite.pc.remoteDescription.sdp).chatter, CHATTER)
+		// What a restart of ICE brings goes in the same order, else the candidates would not fit.
+		pair.impolite.pc.restartIce()
+		await eventually(() => connected(pair) && pair.polite.pc.candidates.length === 6 && pair.impolite.pc.candidates.length === 6)
+		assert.deepEqual([...pair.polite.errors, ...pair.impolite.errors], [])
+		pair.close()
+	})
+})
+
+const otherThan = { polite: 'impolite', impolite: 'polite' }
+
+for (const who of [['impolite'], ['polite'], ['polite', 'impolite']]) {
+	test(`${who.join(' and ')} that cannot inflate is told everything as it is`, t => chattering(t, async () => {
+		const pair = makePair(Object.fromEntries(who.map(name => [name, { inflates: false }])))
+		const generation = who.includes('impolite') ? 2 : 1
+		await eventually(() => connected(pair) && pair.polite.generation === generation && pair.impolite.generation === generation)
+		for (const name of ['polite', 'impolite']) pair[name].addTrack(track(`of ${name}`))
+		await eventually(() => pair.impolite.heard.length === 1 && pair.polite.heard.length === 1 && connected(pair))
+		assert.deepEqual([...pair.polite.errors, ...pair.impolite.errors], [])
+		const said = descriptions(pair)
+		assert.deepEqual(said.filter(text => text.endsWith('only plain ones')), said.filter(text => who.includes(text.split(' ')[0])))
+		// Of the first offer nobody can know yet who will read it.
+		assert.match(said.shift(), /^polite 1: offer deflated/)
+		assert.deepEqual(said.filter(text => text.includes('deflated')), said.filter(text => !who.includes(otherThan[text.split(' ')[0]])))
+		pair.close()
+	}))
+}
+
+test('the polite side that cannot inflate begins anew when it is offered something before it has said so', t => chattering(t, async () => {
+	const pair = makePair({ polite: { inflates: false }, impolite: { RTCPeerConnection: null } })
+	const { polite } = pair
+	polite.take('description', { generation: 1, description: { type: 'offer', deflated: 'eJwDAAAAAAE=' } })
+	await eventually(() => polite.generation === 2)
+	await eventually(() => descriptions(pair).includes('polite 2: offer deflated, reads only plain ones'))
+	assert.deepEqual(polite.errors, [])
+	pair.close()
+}))
+
+test('what cannot be inflated, or becomes too long, is an error, and negotiation begins anew a few times at most', async () => {
+	const bomb = Buffer.from(await new Response(new Blob([new Uint8Array(50_000_000)]).stream().pipeThrough(new CompressionStream('deflate'))).arrayBuffer()).toString('base64')
+	for (const deflated of ['', '!', 'AAAA', 7, null, {}, bomb, bomb.slice(0, 100)]) {
+		const { polite } = makePair({ impolite: { RTCPeerConnection: null } })
+		for (let i = 0; i < 8; i++) {
+			polite.take('description', { generation: polite.generation, description: { type: 'answer', deflated } })
+			await eventually(() => polite.errors.length === i + 1, () => `${JSON.stringify(deflated)?.slice(0, 20)}: ${polite.errors}`)
+		}
+		assert.ok(polite.errors.every(({ code }) => code === 'negotiation_failed'))
+		if (deflated === bomb) assert.match(polite.errors[0].message, /too long/)
+		assert.equal(polite.generation, 4)
+		polite.close()
+	}
+})
+
 test('the library\'s own data channel is there from the start', () => {
 	const pair = makePair()
 	const { label, negotiated, id } = pair.polite.ownChannel

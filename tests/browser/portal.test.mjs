@@ -293,6 +293,20 @@ test('signals that can wait gather while a request is unanswered, and keep their
 	assert.deepEqual(sent.splice(0), [], 'there is nobody to send it to')
 })
 
+test('descriptions and candidates for many members, each made in a turn of its own, go in few requests, in order for each', async t => {
+	let turn = 0
+	FakePeerConnection.delay = () => turn++ % 40 / 10
+	t.after(() => { FakePeerConnection.delay = () => 0 })
+	const members = Array.from({ length: 20 }, (_, i) => ({ id: `m${i}`, polite: true }))
+	const { janus } = await joined(t, { members, answers: 'late' })
+	const relayed = () => janus.asked('relay').flatMap(({ signals }) => signals)
+	await eventually(() => relayed().length === 80)
+	assert.ok(janus.asked('relay').length <= 8, `${janus.asked('relay').length} requests`)
+	for (const { id } of members) {
+		assert.deepEqual(relayed().filter(({ to }) => to === id).map(({ type }) => type), ['description', 'candidate', 'candidate', 'candidate'])
+	}
+})
+
 test('a turn\'s signals are split by the server\'s limits', async t => {
 	const { janus, portal } = await joined(t, { members: [], limits: { max_signals: 4, max_request: 10_000 } })
 	await Promise.all(Array.from({ length: 10 }, (_, i) => portal.signal('small', i)))

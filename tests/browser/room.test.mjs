@@ -9,6 +9,7 @@ import { newSeed, randomness } from '../lib/random.mjs'
 import { eventually, wait } from './wait.mjs'
 
 const SEED = newSeed()
+const INFLATE = globalThis.DecompressionStream
 
 /** What the plugin does for a room, for portals that each have a fake Janus of their own. */
 class FakeRoom {
@@ -97,6 +98,10 @@ async function schedule(seed) {
 	const chance = share => random() < share
 	FakePeerConnection.delay = () => random() * 2
 	FakePeerConnection.all.length = 0
+	// Long enough to be deflated or not, where that can be read or not.
+	FakePeerConnection.chatter = 'so many codecs\r\n'.repeat(chance(0.7) ? 100 : 0)
+	globalThis.DecompressionStream = INFLATE
+	if (chance(0.3)) delete globalThis.DecompressionStream
 	const room = new FakeRoom(random)
 	const members = []
 	const made = []
@@ -150,6 +155,7 @@ async function schedule(seed) {
 	assert.ok(FakePeerConnection.all.length <= generations, `seed ${seed}: ${FakePeerConnection.all.length} RTCPeerConnections for ${generations} generations`)
 	await Promise.all(members.map(({ portal }) => portal.close()))
 	FakePeerConnection.delay = () => 0
+	FakePeerConnection.chatter = ''
 	return { members: members.length, connections: made.length, pcs: FakePeerConnection.all.length, generations }
 }
 

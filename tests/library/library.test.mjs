@@ -76,7 +76,7 @@ describe('The library as a package', () => {
 		const { stdout } = await run(process.execPath, ['--input-type=module', '-e', program], { cwd: project })
 		assert.equal(stdout.trim(), 'idle function function')
 		const files = (await readdir(join(project, 'node_modules/janus-portal'))).sort()
-		assert.deepEqual(files, ['LICENSE', 'README.md', 'api', 'events.js', 'messages.js', 'package.json', 'peer.js', 'portal-gun.js', 'portal.js',
+		assert.deepEqual(files, ['LICENSE', 'README.md', 'api', 'description.js', 'events.js', 'messages.js', 'package.json', 'peer.js', 'portal-gun.js', 'portal.js',
 			'signal.js', 'stream.js', 'types'])
 	})
 
