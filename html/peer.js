@@ -114,6 +114,8 @@ export class Connection extends Emitter {
 	#generation
 	/** @type {Promise<unknown>} */
 	#steps = Promise.resolve()
+	/** @type {(RTCIceCandidateInit | null)[] | null} what was found since, until its signal is sent */
+	#found = null
 	/** @type {Promise<unknown>} what is still to be signalled of the negotiation, in order */
 	#sayings = Promise.resolve()
 	#inflates
@@ -151,7 +153,8 @@ export class Connection extends Emitter {
 	 * @param {number} [options.statsInterval] milliseconds between two `stats`; none without it
 	 * @param {string} options.id the other member
 	 * @param {boolean} options.polite what this side is
-	 * @param {(type: string, payload: any) => Promise<any> | void} options.signal sends to the other member
+	 * @param {(type: string, payload: any) => Promise<any> | void} options.signal sends to the other member; a payload that is a
+	 *   function is called for it when it is sent
 	 * @param {() => number} [options.largest] bytes that the server takes as one signal
 	 * @param {() => boolean} [options.reachable] whether signals reach the other member, be it now or when it is back
 	 * @param {typeof globalThis.RTCPeerConnection | null} options.RTCPeerConnection null: there is to be no direct connection
@@ -386,7 +389,7 @@ export class Connection extends Emitter {
 	 */
 	take(type, payload) {
 		if (type === 'description') this.#step(() => this.#takeDescription(payload ?? {}))
-		if (type === 'candidate') this.#step(() => this.#takeCandidate(payload ?? {}))
+		if (type === 'candidate') this.#step(() => this.#takeCandidates(payload ?? {}))
 		if (type === 'portal.data') this.#takeData(payload)
 		if (type === 'portal.renew') this.#step(() => this.#takeRenew(payload ?? {}))
 	}
@@ -444,6 +447,7 @@ export class Connection extends Emitter {
 		this.#ignoring = false
 		this.#established = false
 		this.#candidates = []
+		this.#found = null
 		this.#received.clear()
 		this.#counted = { at: 0, sent: 0, received: 0 }
 		pc.addEventListener('negotiationneeded', () => this.#step(() => this.#negotiationNeeded(pc)), current)
@@ -519,10 +523,12 @@ export class Connection extends Emitter {
 	}
 
 	/** @param {any} options */
-	async #takeCandidate({ generation, candidate }) {
-		if (generation !== this.#generation) return
-		if (this.#pc.remoteDescription) return this.#addCandidate(this.#pc, candidate)
-		if (!this.#ignoring && this.#candidates.length < MAX_CANDIDATES) this.#candidates.push(candidate)
+	async #takeCandidates({ generation, candidates }) {
+		if (generation !== this.#generation || !Array.isArray(candidates)) return
+		for (const candidate of candidates.slice(0, MAX_CANDIDATES)) {
+			if (this.#pc.remoteDescription) await this.#addCandidate(this.#pc, candidate)
+			else if (!this.#ignoring && this.#candidates.length < MAX_CANDIDATES) this.#candidates.push(candidate)
+		}
 	}
 
 	/**
@@ -546,28 +552,35 @@ export class Connection extends Emitter {
 
 	/** @param {RTCIceCandidateInit | null} candidate */
 	#candidateFound(candidate) {
-		this.#say('candidate', async () => ({ candidate: candidate ?? null }))
+		if (this.#found) return void this.#found.push(candidate)
+		const found = this.#found = [candidate]
+		const generation = this.#generation
+		const take = () => {
+			if (this.#found === found) this.#found = null
+			return { generation, candidates: found }
+		}
+		this.#say(() => { Promise.resolve(this.#signal('candidate', take)).finally(take) })
 	}
 
 	/** @param {RTCPeerConnection} pc */
 	#describe(pc) {
 		if (this.#stale(pc)) return
 		const { type, sdp } = /** @type {RTCSessionDescription} */ (pc.localDescription)
-		this.#say('description', async () => ({ description: this.#plain ? { type, sdp } : await deflate({ type, sdp }), ...this.#abilities }))
+		this.#found = null // what is found from now on belongs to it, and comes after it
+		this.#say(async () => {
+			const description = this.#plain ? { type, sdp } : await deflate({ type, sdp })
+			if (!this.#stale(pc)) this.#signal('description', { generation: this.#generation, description, ...this.#abilities })
+		})
 	}
 
 	/**
-	 * Signals of the RTCPeerConnection of now: to deflate a description takes a moment, in which no candidate overtakes it.
+	 * What is signalled of the RTCPeerConnection of now: to deflate a description takes a moment, in which no candidate overtakes it.
 	 *
-	 * @param {string} type
-	 * @param {() => Promise<object>} make
+	 * @param {() => any} work
 	 */
-	#say(type, make) {
-		const generation = this.#generation
-		this.#sayings = this.#sayings.then(async () => {
-			const payload = await make()
-			if (!this.closed && generation === this.#generation) this.#signal(type, { generation, ...payload })
-		}).catch(error => this.#fail(error))
+	#say(work) {
+		const pc = this.#pc
+		this.#sayings = this.#sayings.then(() => this.#stale(pc) || work()).catch(error => this.#fail(error))
 	}
 
 	/** @param {RTCPeerConnection} pc */

@@ -779,7 +779,8 @@ export class Portal extends Emitter {
 	async #signal(to, type, payload) {
 		if (this.#state !== 'open' && this.#state !== 'resuming') return
 		try {
-			const { failed: [failure] } = await this.#stream.relay({ to, type, payload }, type === 'description' || type === 'candidate')
+			const signal = typeof payload === 'function' ? { to, type, late: payload } : { to, type, payload }
+			const { failed: [failure] } = await this.#stream.relay(signal, type === 'description' || type === 'candidate')
 			if (!failure || failure.code === 'member_not_found') return
 			if (type === 'portal.data' && failure.code === 'recipient_full') return failure // it comes again
 			if (failure.code === 'recipient_full') return this.#renewLater(to, failure.retry_after)

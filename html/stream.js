@@ -30,7 +30,7 @@ export class Stream {
 	#send = null
 	#limits = LIMITS
 	#seq = 0
-	/** @type {{to?: string | string[], type: string, payload: any, weight: number, resolve: Function, reject: Function}[]} */
+	/** @type {{to?: string | string[], type: string, payload?: any, late?: () => any, weight: number, resolve: Function, reject: Function}[]} */
 	#signals = []
 	/** @type {Request[]} */
 	#waiting = []
@@ -96,14 +96,14 @@ export class Stream {
 	 * answer, the next signal that cannot wait, or a moment later: a browser makes descriptions and finds candidates one by one, a
 	 * turn for each.
 	 *
-	 * @param {{to?: string | string[], type: string, payload: any}} signal
+	 * @param {{to?: string | string[], type: string, payload?: any, late?: () => any}} signal `late` makes its payload when it is sent
 	 * @param {boolean} [canWait]
 	 * @returns {Promise<{failed: {to?: string[], code: string, error: string, error_code: number, retry_after?: number}[]}>}
 	 */
 	relay(signal, canWait = false) {
 		return new Promise((resolve, reject) => {
 			if (this.#ended) return reject(this.#ended)
-			this.#signals.push({ ...signal, weight: weigh(signal), resolve, reject })
+			this.#signals.push({ ...signal, weight: signal.late ? 0 : weigh(signal), resolve, reject })
 			if (canWait && this.#unanswered.size > 0) {
 				this.#gathering ??= setTimeout(() => this.#flush(), GATHER)
 			} else if (!this.#flushing) {
@@ -186,6 +186,11 @@ export class Stream {
 		clearTimeout(this.#gathering)
 		this.#gathering = undefined
 		if (!this.#send) return
+		for (const signal of this.#signals.filter(({ late }) => late)) {
+			const { to, type, late } = signal
+			signal.payload = late?.()
+			signal.weight = weigh({ to, type, payload: signal.payload })
+		}
 		const { max_signals: most, max_request: heaviest } = this.#limits
 		while (this.#signals.length > 0) {
 			let weight = 0

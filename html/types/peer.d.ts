@@ -19,7 +19,8 @@ export class Connection extends Emitter<ConnectionEvents> {
      * @param {number} [options.statsInterval] milliseconds between two `stats`; none without it
      * @param {string} options.id the other member
      * @param {boolean} options.polite what this side is
-     * @param {(type: string, payload: any) => Promise<any> | void} options.signal sends to the other member
+     * @param {(type: string, payload: any) => Promise<any> | void} options.signal sends to the other member; a payload that is a
+     *   function is called for it when it is sent
      * @param {() => number} [options.largest] bytes that the server takes as one signal
      * @param {() => boolean} [options.reachable] whether signals reach the other member, be it now or when it is back
      * @param {typeof globalThis.RTCPeerConnection | null} options.RTCPeerConnection null: there is to be no direct connection

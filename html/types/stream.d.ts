@@ -37,14 +37,15 @@ export class Stream {
      * answer, the next signal that cannot wait, or a moment later: a browser makes descriptions and finds candidates one by one, a
      * turn for each.
      *
-     * @param {{to?: string | string[], type: string, payload: any}} signal
+     * @param {{to?: string | string[], type: string, payload?: any, late?: () => any}} signal `late` makes its payload when it is sent
      * @param {boolean} [canWait]
      * @returns {Promise<{failed: {to?: string[], code: string, error: string, error_code: number, retry_after?: number}[]}>}
      */
     relay(signal: {
         to?: string | string[];
         type: string;
-        payload: any;
+        payload?: any;
+        late?: () => any;
     }, canWait?: boolean): Promise<{
         failed: {
             to?: string[];

@@ -561,32 +561,51 @@ static void put_payload(bytes *b, client *c, int to, kind what, int size) {
 	put_string(b, "\"]");
 }
 
+/* Several are a list, as portal.js has it for candidates. */
+static void put_list(bytes *b, client *c, int to, kind what, int size, int count) {
+	for(int i = 0; i < count; i++) {
+		put_string(b, i == 0 ? "[" : ",");
+		put_payload(b, c, to, what, size);
+	}
+	put_string(b, "]");
+}
+
+/* Portal: one signal, which goes with those of this turn, and in which there may be several things. */
+static void signal_portal(client *c, int to, kind what, int size, int count) {
+	static const char *TYPES[] = { "data", "description", "description", "candidate" };
+	int recipients = to == EVERYBODY ? want.room_size - 1 : 1;
+	sent_total += (uint64_t)(recipients * count);
+	if(c->batch_signals > 0)
+		put_string(&c->batch, ",");
+	put_string(&c->batch, "{");
+	if(to != EVERYBODY)
+		putf(&c->batch, "\"to\":\"%s\",", member_at(c, to)->id);
+	putf(&c->batch, "\"type\":\"%s\",\"payload\":", TYPES[what]);
+	if(count == 1)
+		put_payload(&c->batch, c, to, what, size);
+	else
+		put_list(&c->batch, c, to, what, size, count);
+	put_string(&c->batch, "}");
+	c->batch_signals++;
+	c->batch_deliveries += recipients;
+	if(c->batch_signals == BATCH_MAX || c->batch.length > BATCH_BYTES)
+		end_turn(c);
+	mark_dirty(c);
+}
+
 static void signal_one(client *c, int to, kind what, int size) {
 	static bytes line;
-	static const char *TYPES[] = { "data", "description", "description", "candidate" };
 	static const char *PEER_TYPES[] = { "OFFER", "OFFER", "ANSWER", "CANDIDATE" };
 	char name[64];
-	int recipients = to == EVERYBODY ? want.room_size - 1 : 1;
-	sent_total += (uint64_t)recipients;
+	if(want.protocol == PORTAL)
+		return signal_portal(c, to, what, size, 1);
+	sent_total += to == EVERYBODY ? (uint64_t)want.room_size - 1 : 1;
 	if(to != EVERYBODY)
 		member_name(c, to, name);
 	line.length = 0;
 	switch(want.protocol) {
 	case PORTAL:
-		if(c->batch_signals > 0)
-			put_string(&c->batch, ",");
-		put_string(&c->batch, "{");
-		if(to != EVERYBODY)
-			putf(&c->batch, "\"to\":\"%s\",", member_at(c, to)->id);
-		putf(&c->batch, "\"type\":\"%s\",\"payload\":", TYPES[what]);
-		put_payload(&c->batch, c, to, what, size);
-		put_string(&c->batch, "}");
-		c->batch_signals++;
-		c->batch_deliveries += recipients;
-		if(c->batch_signals == BATCH_MAX || c->batch.length > BATCH_BYTES)
-			end_turn(c);
-		mark_dirty(c);
-		return;
+		break;
 	case FORWARD:
 		put_string(&line, ",\"body\":{\"request\":\"relay\"");
 		if(to != EVERYBODY)
@@ -630,6 +649,12 @@ static void signal_all(client *c, int size) {
 static void got_payload(client *c, text payload) {
 	if(payload.length < 2 || *payload.at != '[') {
 		wrong.foreign++;
+		return;
+	}
+	if(payload.at[1] == '[') {
+		text one;
+		for(cursor list = inside(payload); next_entry(&list, &one);)
+			got_payload(c, one);
 		return;
 	}
 	char *p = (char *)payload.at + 1;
@@ -1334,10 +1359,13 @@ static void on_joined(client *c) {
 
 static void candidates(client *c, int to) {
 	for(int burst = 0; burst < 2; burst++) {
+		if(want.protocol == PORTAL) {
+			signal_portal(c, to, CANDIDATE, 150, 3);
+			end_turn_or_gather(c);
+			continue;
+		}
 		for(int i = 0; i < 3; i++)
 			signal_one(c, to, CANDIDATE, 150);
-		if(want.protocol == PORTAL)
-			end_turn_or_gather(c);
 	}
 }
 

@@ -15,7 +15,7 @@ function makePair({ delay = () => 0, polite = {}, impolite = {} } = {}) {
 	const end = (name, other, options) => {
 		let road = Promise.resolve()
 		const signal = (type, payload) => {
-			const text = JSON.stringify(payload)
+			const text = JSON.stringify(typeof payload === 'function' ? payload() : payload)
 			log.push({ from: name, type, payload: JSON.parse(text) })
 			road = road.then(() => wait(delay())).then(() => sides[other].take(type, JSON.parse(text)))
 		}
@@ -49,8 +49,8 @@ test('a pair connects with one offer, the polite side\'s, and one answer', async
 test('candidates that come before their description are kept until it is there', async () => {
 	const { impolite, ...pair } = makePair()
 	pair.polite.close()
-	impolite.take('candidate', { generation: 1, candidate: { candidate: 'x.1' } })
-	impolite.take('candidate', { generation: 1, candidate: null })
+	impolite.take('candidate', { generation: 1, candidates: [{ candidate: 'x.1' }] })
+	impolite.take('candidate', { generation: 1, candidates: [null] })
 	await wait(5)
 	assert.equal(impolite.pc.candidates, undefined)
 	const description = { type: 'offer', sdp: JSON.stringify({ name: 'x', round: 1, tracks: [] }) }
@@ -90,7 +90,8 @@ test('a long description goes deflated, and no candidate overtakes it however lo
 		await eventually(() => connected(pair) && pair.polite.pc.candidates?.length === 3 && pair.impolite.pc.candidates?.length === 3)
 		assert.deepEqual(descriptions(pair), ['polite 1: offer deflated', 'impolite 1: answer deflated'])
 		for (const name of ['polite', 'impolite']) {
-			assert.deepEqual(pair.log.filter(({ from }) => from === name).map(({ type }) => type), ['description', 'candidate', 'candidate', 'candidate'])
+			const said = pair.log.filter(({ from }) => from === name).map(({ type, payload }) => payload.candidates?.map(() => type) ?? type).flat()
+			assert.deepEqual(said, ['description', 'candidate', 'candidate', 'candidate'])
 		}
 		const [{ payload: { description } }] = pair.log
 		assert.ok(description.deflated.length < CHATTER.length / 2 && !('sdp' in description))
@@ -218,7 +219,7 @@ test('what carries a lower generation is dropped', async () => {
 	await eventually(() => connected(pair) && pair.log.at(-1).payload.generation === 2)
 	const before = pair.impolite.pc
 	pair.impolite.take('description', { generation: 1, description: { type: 'offer', sdp: '{"tracks":["old"]}' } })
-	pair.impolite.take('candidate', { generation: 1, candidate: { candidate: 'old' } })
+	pair.impolite.take('candidate', { generation: 1, candidates: [{ candidate: 'old' }] })
 	pair.polite.take('portal.renew', { generation: 1 })
 	await wait(20)
 	assert.equal(pair.impolite.pc, before)
@@ -234,7 +235,7 @@ test('a higher generation is taken only as an offer and only from the polite sid
 	const description = type => ({ generation: 7, description: { type, sdp: '{"name":"x","round":1,"tracks":[]}' } })
 	pair.polite.take('description', description('offer'))
 	pair.impolite.take('description', description('answer'))
-	pair.impolite.take('candidate', { generation: 7, candidate: null })
+	pair.impolite.take('candidate', { generation: 7, candidates: [null] })
 	await wait(20)
 	assert.deepEqual([pair.polite.pc, pair.impolite.pc], before)
 	pair.impolite.take('description', description('offer'))
