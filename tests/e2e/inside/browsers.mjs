@@ -34,6 +34,12 @@ async function enter(browser, name, before = () => {}) {
 	await page.evaluate(async name => {
 		const { Portal } = await import('./portal.js')
 		window.heard = []
+		window.described = []
+		const { send } = WebSocket.prototype
+		WebSocket.prototype.send = function (text) {
+			for (const { type, payload } of JSON.parse(text).body?.signals ?? []) if (type === 'description') window.described.push(payload)
+			return send.call(this, text)
+		}
 		const portal = window.portal = new Portal({ room: 'home', display: name })
 		portal.on('error', error => window.heard.push(`error ${error.code} ${error.message}`))
 		portal.on('message', async ({ from, type, payload }) => {
@@ -67,6 +73,10 @@ try {
 			const counts = await frames(tab)
 			return counts.length === 3 && counts.every(count => count > 10)
 		}, 40_000)
+		for (const tab of tabs) {
+			const said = await tab.do(() => window.described)
+			assert.ok(said.length >= 3 && said.every(({ description }) => description.deflated?.length < 3_000), `${tab.name}: ${JSON.stringify(said)}`)
+		}
 	})
 
 	await scenario('messages go directly between all of them, text, JSON and binary', async () => {
@@ -122,6 +132,22 @@ try {
 		await tabs[2].do(() => window.portal.close())
 		for (const tab of [tabs[0], tabs[1], tabs[3]])
 			await until(`${tab.name} has two connections`, () => tab.do(() => window.portal.connections.length === 2))
+	})
+
+	await scenario('a Chromium and a Firefox that cannot inflate are understood, and understand', async () => {
+		for (const tab of tabs) await tab.do(() => window.portal.close())
+		const cannot = () => { delete window.DecompressionStream }
+		const [chromium, , , other] = [...browsers]
+		const members = [await enter(chromium, 'Old Chromium', cannot), await enter(other, 'New Chromium'), await enter([...browsers][1], 'Old Firefox', cannot)]
+		for (const tab of members) await until(`${tab.name} gets video of both`, async () => {
+			const counts = await frames(tab)
+			return counts.length === 2 && counts.every(count => count > 10)
+		}, 40_000)
+		for (const tab of members) {
+			assert.deepEqual((await tab.do(() => window.heard)).filter(line => line.startsWith('error')), [])
+			assert.ok(await tab.do(() => window.portal.connections.every(({ generation }) => generation <= 2)))
+			await tab.do(() => window.portal.close())
+		}
 	})
 
 	await scenario('two Firefoxes whose candidates come so late that they give up connect soon after', async () => {
