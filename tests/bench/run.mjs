@@ -194,7 +194,7 @@ const RUN = {
 	async idle() {
 		for (const count of smoke ? [1000] : [1000, 10_000]) {
 			const clients = scaled(count, 8)
-			const names = ['portal', ...count === 1000 ? nodeNames : []].filter(name => systems.includes(name))
+			const names = ['portal', ...nodeNames].filter(name => systems.includes(name))
 			for (const system of names) {
 				const server = await startServer(system)
 				try {

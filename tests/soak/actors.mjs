@@ -115,9 +115,12 @@ export async function manager({ janus, adminKey, random, over, counts, rooms }, 
 		const { list = [] } = await manage({ request: 'listmembers', room, secret: room })
 		for (const { id } of list) if (random() < 0.1) note(counts, await manage({ request: 'kick', room, id, secret: room }))
 		if (over() || random() < 0.2) {
-			note(counts, await manage({ request: 'destroy', room, secret: room, permanent: true }))
-			mine.delete(room)
-			rooms.splice(rooms.indexOf(room), 1)
+			const answer = await manage({ request: 'destroy', room, secret: room, permanent: true })
+			note(counts, answer)
+			if (answer.code !== 'rate_limited') {
+				mine.delete(room)
+				rooms.splice(rooms.indexOf(room), 1)
+			}
 		}
 		await wait(over() ? 100 : random() * 400) // not faster than its rate, also when it tidies up
 	}

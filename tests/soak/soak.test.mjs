@@ -100,7 +100,9 @@ test(`${SECONDS} s of everything at once leave nothing behind`, { timeout: (SECO
 			levels.push(holds(janus))
 			t.diagnostic(`round ${round + 1} of ${ROUNDS}: ${JSON.stringify(levels.at(-1))}`)
 		}
-		t.diagnostic(`${JSON.stringify(counts)}; ${JSON.stringify(await stats(janus))}`)
+		const told = await stats(janus)
+		t.diagnostic(`${JSON.stringify(counts)}; ${JSON.stringify(told)}`)
+		assert.equal(told.rooms, 2 + WITNESSES, 'rooms that were made are gone again')
 		assert.ok(counts.witnessed > 0 && counts.attacks > 0 && counts.success > 0 && counts.room_not_set > 0 && counts.room_destroyed > 0)
 		for (const end = Date.now() + 60_000; holds(janus).files - forgotten(janus) > before.files && Date.now() < end;) await wait(500)
 		const last = holds(janus)
