@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { Portal } from '../../html/portal.js'
 import { FakeJanus } from './fake-janus.mjs'
 import { FakePeerConnection } from './fake-rtc.mjs'
-import { eventually, wait } from './wait.mjs'
+import { eventually, fakeTimeouts, wait } from './wait.mjs'
 
 const ada = { id: 'ada', display: 'Ada', polite: true }
 const bob = { id: 'bob', polite: false }
@@ -86,18 +86,18 @@ test('whoever listens late hears of the connections, the tracks and the roster t
 
 test('a connection that is interrupted for long is restarted, one that mends itself is not', async t => {
 	const { portal } = await joined(t)
-	t.mock.timers.enable({ apis: ['setTimeout'] })
+	const clock = fakeTimeouts(t)
 	const { pc } = portal.connections[0]
 	pc.become('connected')
 	pc.become('disconnected')
-	t.mock.timers.tick(4_000)
+	clock.tick(4_000)
 	pc.become('connected')
-	t.mock.timers.tick(4_000)
+	clock.tick(4_000)
 	assert.equal(pc.restarts, 0)
 	pc.become('disconnected')
-	t.mock.timers.tick(5_000)
+	clock.tick(5_000)
 	assert.equal(pc.restarts, 1)
-	t.mock.timers.reset()
+	clock.reset()
 })
 
 test('an entry that cannot be handled does not take those behind it along', async t => {

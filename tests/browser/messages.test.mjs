@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { Messages, fromBase64, toBase64 } from '../../html/messages.js'
 import { newSeed, randomness } from '../lib/random.mjs'
-import { eventually, wait } from './wait.mjs'
+import { eventually, fakeTimeouts, wait } from './wait.mjs'
 
 /** Two sides, and two routes between them that a test opens, closes, and makes lose everything in silence. */
 class Pair {
@@ -121,12 +121,12 @@ test('a route that ends in the middle loses nothing', async t => {
 })
 
 test('a direct route through which nothing passes is left after a while, and used again when something does', async t => {
-	t.mock.timers.enable({ apis: ['setTimeout'] })
+	const clock = fakeTimeouts(t)
 	const pair = new Pair()
 	t.after(() => pair.close())
 	const pass = async milliseconds => {
 		for (let i = 0; i < milliseconds; i += 50) {
-			t.mock.timers.tick(50)
+			clock.tick(50)
 			await Promise.resolve()
 		}
 	}
@@ -144,7 +144,7 @@ test('a direct route through which nothing passes is left after a while, and use
 })
 
 test('a direct route that passes again is used again, also while the server’s is busy', async t => {
-	t.mock.timers.enable({ apis: ['setTimeout'] })
+	const clock = fakeTimeouts(t)
 	const pair = new Pair()
 	t.after(() => pair.close())
 	pair.set('direct', { silent: true })
@@ -152,7 +152,7 @@ test('a direct route that passes again is used again, also while the server’s 
 	const pass = async milliseconds => {
 		for (let i = 0; i < milliseconds; i += 50) {
 			if (pair.sides[0].route === 'server') pair.sides[0].send(sent++)
-			t.mock.timers.tick(50)
+			clock.tick(50)
 			for (let turns = 0; turns < 10; turns++) await Promise.resolve()
 		}
 	}

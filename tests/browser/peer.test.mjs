@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { Connection } from '../../html/peer.js'
 import { FakePeerConnection } from './fake-rtc.mjs'
 import { randomness } from '../lib/random.mjs'
-import { eventually, wait } from './wait.mjs'
+import { eventually, fakeTimeouts, wait } from './wait.mjs'
 
 const track = id => ({ id })
 
@@ -324,35 +324,35 @@ test('a failed connection restarts ICE, but not while signals would not arrive',
 test('the polite side restarts a connection that failed, the other one only if it does not', async t => {
 	const pair = makePair()
 	await eventually(() => connected(pair))
-	t.mock.timers.enable({ apis: ['setTimeout'] })
+	const clock = fakeTimeouts(t)
 	pair.impolite.pc.become('failed')
-	t.mock.timers.tick(4_000)
+	clock.tick(4_000)
 	pair.impolite.pc.become('connected') // by the other side's restart
-	t.mock.timers.tick(10_000)
+	clock.tick(10_000)
 	assert.equal(pair.impolite.pc.restarts, 0)
 	pair.impolite.pc.become('failed')
-	t.mock.timers.tick(5_000)
+	clock.tick(5_000)
 	assert.equal(pair.impolite.pc.restarts, 1)
-	t.mock.timers.reset()
+	clock.reset()
 	pair.close()
 })
 
 // Two Firefoxes that had never been connected were stuck for half a minute when the impolite side offered the restart.
 test('what was never connected the impolite side does not restart, but asks for another one when the polite side does nothing', async t => {
-	t.mock.timers.enable({ apis: ['setTimeout'] })
+	const clock = fakeTimeouts(t)
 	const said = []
 	const connection = new Connection({
 		id: 'other', polite: false, RTCPeerConnection: FakePeerConnection, patience: 1e9, signal: (type, payload) => said.push([type, payload])
 	})
 	const { pc } = connection
 	pc.become('failed')
-	t.mock.timers.tick(4_999)
+	clock.tick(4_999)
 	assert.deepEqual(said, [])
-	t.mock.timers.tick(1)
+	clock.tick(1)
 	await new Promise(resolve => setImmediate(resolve))
 	assert.deepEqual([said, pc.restarts], [[['portal.renew', { generation: 1 }]], 0])
 	connection.close()
-	t.mock.timers.reset()
+	clock.reset()
 })
 
 test('where ICE cannot be restarted, a failed connection is replaced, whichever side sees it', async () => {

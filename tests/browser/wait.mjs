@@ -14,3 +14,36 @@ export async function eventually(condition, describe = () => String(condition), 
 		await wait(2)
 	}
 }
+
+/**
+ * A clock of the test's own for setTimeout(), until the test ends or `reset()`. What Node itself has is another thing in each of its versions.
+ *
+ * @param {import('node:test').TestContext} t
+ */
+export function fakeTimeouts(t) {
+	const { setTimeout, clearTimeout } = globalThis
+	/** @type {Map<number, {at: number, work: () => void}>} */
+	const timers = new Map()
+	let now = 0, last = 0
+	globalThis.setTimeout = (work, milliseconds = 0, ...args) => {
+		timers.set(++last, { at: now + milliseconds, work: () => work(...args) })
+		return last
+	}
+	globalThis.clearTimeout = timer => timers.delete(timer) || clearTimeout(timer)
+	const reset = () => Object.assign(globalThis, { setTimeout, clearTimeout })
+	t.after(reset)
+	const due = end => [...timers].filter(([, { at }]) => at <= end).sort(([, a], [, b]) => a.at - b.at)[0]
+	return {
+		reset,
+		tick(milliseconds) {
+			const end = now + milliseconds
+			for (let next; (next = due(end));) {
+				const [id, { at, work }] = next
+				timers.delete(id)
+				now = at
+				work()
+			}
+			now = end
+		}
+	}
+}

@@ -89,7 +89,7 @@ describe('The library as a package', () => {
 	})
 
 	test('it is under 12 kB for a browser, bundled, minified and gzipped', async t => {
-		const out = join(folder, 'bundle.js')
+		const out = join(folder, 'bundle.mjs')
 		await run(tool('esbuild'), [join(HTML, 'portal.js'), '--bundle', '--minify', '--format=esm', `--outfile=${out}`])
 		const size = gzipSync(await readFile(out), { level: 9 }).length
 		t.diagnostic(`${size} bytes`)
