@@ -393,8 +393,17 @@ static void free_handle(void *data) {
 	g_free(handle);
 }
 
+/* What Janus looks at before it starts a plugin. */
+static void check_plugin(void) {
+	promise(plugin != NULL && plugin->get_api_compatibility() >= JANUS_PLUGIN_API_VERSION, "Janus would not take it");
+	promise(strcmp(plugin->get_package(), PLUGIN) == 0 && plugin->get_name() != NULL && plugin->get_author() != NULL
+		&& plugin->get_description() != NULL && plugin->get_version_string() != NULL && plugin->get_version() > 0,
+		"the plugin does not say what it is");
+}
+
 void fake_janus_begin(void) {
 	plugin = create();
+	check_plugin();
 	fake_janus = (fake_setup) { 0 };
 	now = G_USEC_PER_SEC;
 	randomness = 2463534242u;
@@ -753,13 +762,15 @@ const json_t *fake_admin(json_t *body) {
 	return reply;
 }
 
-void fake_query(fake_handle *handle) {
+json_int_t fake_query(fake_handle *handle) {
 	depth = 0;
 	json_t *description = plugin->query_session(handle->session);
 	promise(depth == 0, "a call leaves a mutex locked");
 	promise(json_is_object(description) && fuzz_can_be_written(description), "a description that cannot be written");
 	promise(description->refcount == 1, "somebody else has a description");
+	json_int_t unread = json_integer_value(json_object_get(description, "unread"));
 	json_decref(description);
+	return unread;
 }
 
 /* Whether a message that waits may go on waiting, or was given up by right. */

@@ -87,7 +87,9 @@ const json_t *fake_message(fake_handle *handle, json_t *body, json_t *jsep);
 
 /*! \brief The same over the Admin API. \param body stolen, may be NULL */
 const json_t *fake_admin(json_t *body);
-void fake_query(fake_handle *handle);
+
+/*! \brief What an administrator may look at. @returns what the client has not shown to have read */
+json_int_t fake_query(fake_handle *handle);
 
 /*! \brief Blocks or frees the transport of a handle. */
 void fake_hold(fake_handle *handle, bool held);
