@@ -218,7 +218,7 @@ static void flood(fake_handle *handle) {
 		fake_message(handle, json_pack("{s:s}", "request", "ping"), NULL);
 		fake_settle();
 	}
-	promise(!handle->attached || handle->ended == 1, "a handle that reads nothing is not ended");
+	promise(!handle->attached || handle->ended == 1 || handle->blocked, "a handle that reads nothing is not ended");
 }
 
 static void administer(json_t *body, bool is_sure) {

@@ -306,6 +306,18 @@ static void take_push(fake_handle *handle, const char *transaction, const json_t
 	handle->closed = true;
 }
 
+/* Its transport takes nothing for a while. */
+static void wait_while_held(fake_handle *handle) {
+	if(handle->held) {
+		handle->blocked = true;
+		blocked++;
+		pthread_cond_broadcast(&changed);
+	}
+	while(handle->blocked)
+		__real_pthread_cond_wait(&changed, &lock);
+	promise(!handle->freed, "a handle is freed while it is used");
+}
+
 static int push_event(janus_plugin_session *session, janus_plugin *caller, const char *transaction, json_t *message, json_t *jsep) {
 	enter();
 	check_caller(caller);
@@ -325,14 +337,7 @@ static int push_event(janus_plugin_session *session, janus_plugin *caller, const
 		keep(json_incref(message));
 		take_push(handle, transaction, message);
 	}
-	if(handle->held) {
-		handle->blocked = true;
-		blocked++;
-		pthread_cond_broadcast(&changed);
-	}
-	while(handle->blocked)
-		__real_pthread_cond_wait(&changed, &lock);
-	promise(!handle->freed, "the handle is freed during a push");
+	wait_while_held(handle);
 	handle->pushing = false;
 	leave();
 	return !arrives ? -2 : fake_janus.loses_pushes ? 458 : 0;
@@ -351,6 +356,7 @@ static void end_session(janus_plugin_session *session) {
 	promise(depth == 0, "it ends a handle with a mutex locked");
 	fake_handle *handle = handle_of(session);
 	promise(++handle->ended == 1, "it ends a handle twice");
+	wait_while_held(handle); /* Janus never waits in here, but may be slow */
 	leave();
 }
 
@@ -799,6 +805,8 @@ void fake_check_answers(void) {
 		if(!handle->attached || handle->closed)
 			continue;
 		json_t *description = plugin->query_session(handle->session);
+		promise(json_integer_value(json_object_get(description, "queued")) == 0, "there is something to push: %s",
+			fuzz_text(description));
 		json_int_t done = json_integer_value(json_object_get(description, "seq"));
 		json_decref(description);
 		enter();

@@ -97,7 +97,7 @@ void fake_hold(fake_handle *handle, bool held);
 /*! \brief Ends the handles that the plugin wanted to be ended. */
 void fake_watchdog(void);
 
-/*! \brief Every message that is to be answered by now is. */
+/*! \brief Every message that is to be answered by now is, and all events are pushed. No transport may be held. */
 void fake_check_answers(void);
 
 #endif
