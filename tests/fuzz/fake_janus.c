@@ -665,6 +665,7 @@ static bool is_request(const json_t *body, const char *name) {
 static fake_request *new_request(fake_handle *handle, const json_t *body, const char *transaction) {
 	fake_request *request = g_new0(fake_request, 1);
 	request->number = ++requests;
+	request->raced = races;
 	request->seq = json_integer_value(json_object_get(body, "seq"));
 	request->guesses = json_object_get(body, "pin") != NULL || json_object_get(body, "secret") != NULL
 		|| json_object_get(body, "admin_key") != NULL || json_object_get(body, "token") != NULL;
@@ -785,12 +786,12 @@ static bool may_wait(fake_handle *handle, const fake_request *request, json_int_
 		return false;
 	if(request->seq > done || request->number < handle->rejoined)
 		return true;
-	/* A newer copy has taken its place. */
+	/* A newer copy has taken its place; which one is newer nobody knows of those that came at the same time. */
 	GHashTableIter iterator;
 	fake_request *other;
 	g_hash_table_iter_init(&iterator, handle->requests);
 	while(g_hash_table_iter_next(&iterator, NULL, (void **)&other)) {
-		if(other->seq == request->seq && other->number > request->number)
+		if(other->seq == request->seq && other != request && (other->number > request->number || other->raced))
 			return true;
 	}
 	return false;
