@@ -56,7 +56,7 @@ void fake_janus_begin(void);
 /*! \brief All that was given out has to be back. Only after fake_stop(). */
 void fake_janus_end(void);
 
-/*! \brief Loads the configuration that fake_folder holds. @returns whether init() succeeded */
+/*! \brief Starts the plugin with the files of that folder. @returns whether init() succeeded */
 bool fake_start(const char *folder);
 
 /*! \brief Ends the plugin, as Janus does: handles that are still there are not ended before. */
