@@ -358,13 +358,17 @@ export class Member {
 
 	#sync(peer) {
 		peer.synced = performance.now()
+		/* Whoever asks while this one is on its way wants to know more than it may tell. */
+		const asked = new Set(this.#syncs)
 		this.#ask(peer, { request: 'sync' }, data => {
 			peer.synced = null
 			if (data.portal !== 'success') return
 			peer.behind = data.n > this.n ? { n: data.n, since: performance.now() } : null
 			if (!peer.behind) this.#failures = 0
 			if (this.#unsure) this.#learn(data)
-			if (!peer.behind) for (const { resolve } of this.#syncs.splice(0)) resolve(data)
+			if (peer.behind) return
+			this.#syncs = this.#syncs.filter(one => !asked.has(one))
+			for (const { resolve } of asked) resolve(data)
 		})
 	}
 

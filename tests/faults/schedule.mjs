@@ -156,9 +156,11 @@ export class Schedule {
 		}), visit])
 	}
 
-	/** Somebody comes and goes meanwhile. */
+	/** Somebody comes and goes meanwhile, over a connection that does not suffer: an answer that is late only is no reason to come back. */
 	async #visit() {
-		const visitor = this.#visitor = new Member({ transport: 'websockets', url: this.addresses.websockets, room: this.room, random: this.random })
+		const visitor = this.#visitor = new Member({
+			transport: 'websockets', url: this.addresses.websockets, room: this.room, random: this.random, patience: this.patience,
+		})
 		visitor.start()
 		await sleep(300 + this.random() * 500)
 		await this.#until('the visitor to be there', () => visitor.isOpen)

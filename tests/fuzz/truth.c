@@ -198,10 +198,14 @@ static void will_be_told(truth_whole *truth, truth_member *member, json_t *event
 	more_waits(truth, member, entry.weight);
 }
 
-/* The newest event that the core has for it. */
+/* The newest event that the core has for it; but if that is of somebody's end, to which this call has led, the one that was the last
+ * that is known here. */
 static json_t *newest_of(const truth_member *member) {
 	const portal_stream *stream = &member->real->stream;
-	return stream->ring[stream->last & (stream->capacity - 1)].event;
+	json_t *newest = stream->ring[stream->last & (stream->capacity - 1)].event;
+	guint64 known = member->told->len + member->to_tell->len;
+	bool is_end = g_strcmp0(json_string_value(json_object_get(newest, "event")), "left") == 0;
+	return is_end && known > stream->acked && known < stream->last ? stream->ring[known & (stream->capacity - 1)].event : newest;
 }
 
 /* Who joins while the last event is one of that kind, and nobody has seen it, may be put into that one. */
@@ -447,7 +451,9 @@ static void joined(const asking *ask, truth_room *room, const char *id) {
 	room->version++;
 	each_member(room, other) {
 		json_auto_t *about = seen_by(member, other), *event = json_pack("{s:s, s:[O]}", "event", "joined", "members", about);
-		if(!was_gathered(truth, other, about, event))
+		/* Whose backlog this makes too large has ended by now. */
+		bool is_there = portal_room_find(member->real->room, other->id) != NULL;
+		if(!is_there || !was_gathered(truth, other, about, event))
 			will_be_told(truth, other, event);
 	}
 	g_tree_insert(room->members, member->id, member);
