@@ -278,9 +278,9 @@ void portal_registry_forget_peer(portal_registry *registry, const portal_peer *p
 #define ENVELOPE 256
 
 /* What may be unread on a peer without anybody's wondering: a backlog, but room for some large answers in any case. */
-static size_t unread_allowed(const portal_registry *registry, const portal_peer *peer) {
+static guint64 unread_allowed(const portal_registry *registry, const portal_peer *peer) {
 	const portal_limits *limits = peer->member != NULL ? &peer->member->room->options->limits : &registry->census.limits;
-	return MAX((size_t)limits->max_backlog, 1024 * 1024);
+	return (guint64)MAX(limits->max_backlog, 1024 * 1024);
 }
 
 bool portal_registry_is_behind(const portal_registry *registry, const portal_peer *peer) {
