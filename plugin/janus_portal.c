@@ -23,7 +23,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <string.h>
 #include <sys/random.h>
 #include <time.h>
 
