@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "event.h"
-#include "manage.h"
 
 /* What a peer without membership may do: look round, and join. Requests and bytes, a second and at once. */
 #define PEER_RATE 20
@@ -31,23 +30,23 @@ portal_error portal_call_look(portal_call *call) {
 }
 
 static const portal_request *find_in(const portal_request *table, const char *name) {
-	for(const portal_request *request = table; request != NULL && request->name != NULL; request++) {
+	for(const portal_request *request = table; request->name != NULL; request++) {
 		if(strcmp(request->name, name) == 0)
 			return request;
 	}
 	return NULL;
 }
 
-const portal_request *portal_call_find(portal_call *call, const portal_request *other) {
+const portal_request *portal_call_find(portal_call *call, const portal_request *const *tables) {
 	const json_t *name = portal_field_get(call->body, "request");
 	if(name == NULL)
 		portal_fail(&call->failure, JANUS_PORTAL_ERROR_MISSING_FIELD, "request: is missing");
 	else if(!json_is_string(name))
 		portal_fail(&call->failure, JANUS_PORTAL_ERROR_INVALID_FIELD, "request: should be a string");
 	else {
-		const portal_request *request = find_in(other, json_string_value(name));
-		if(request == NULL)
-			request = find_in(portal_manage_requests, json_string_value(name));
+		const portal_request *request = NULL;
+		while(request == NULL && *tables != NULL)
+			request = find_in(*tables++, json_string_value(name));
 		if(request != NULL) {
 			call->name = request->name;
 			call->watched = request->watched;

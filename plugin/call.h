@@ -45,9 +45,9 @@ portal_error portal_call_spend(portal_call *call, double requests, size_t bytes)
 /*! \brief Counts an answer to what the peer may be given, and to what it has to read: what it weighs is known only now. */
 void portal_call_account(portal_registry *registry, portal_peer *peer, const json_t *answer);
 
-/*! \brief The row that the body asks for, in the table of management or in another one, NULL with the failure set if there is
- * none. \param other NULL if there is no other */
-const portal_request *portal_call_find(portal_call *call, const portal_request *other);
+/*! \brief The row that the body asks for, NULL with the failure set if there is none.
+ * \param tables where it may be; ends with NULL */
+const portal_request *portal_call_find(portal_call *call, const portal_request *const *tables);
 
 /*! \brief The limits that hold for the caller: those of its room, or of the one that it asks for; else the server's. */
 const portal_limits *portal_call_limits(const portal_call *call);

@@ -3,8 +3,6 @@
  * \brief jcfg file → json_t, which config.c judges; an error gets the line of the file back here. */
 #include "config_jcfg.h"
 
-#include <errno.h>
-#include <glib/gstdio.h>
 #include <libconfig.h>
 #include <string.h>
 
@@ -39,10 +37,13 @@ static json_t *json_of_setting(const config_setting_t *setting, int depth) {
 	return container;
 }
 
-/* The line of the setting that an error is about, 0 if it has none. */
-static unsigned line_of(const config_t *file, const char *path) {
-	const config_setting_t *setting = path != NULL ? config_lookup(file, path) : NULL;
-	return setting != NULL ? config_setting_source_line(setting) : 0;
+/* Where the setting is that an error is about: file and line, be it in an included one; just the file if it has none. */
+static char *place_of(const config_t *file, const char *path, const char *option) {
+	const config_setting_t *setting = option != NULL ? config_lookup(file, option) : NULL;
+	const char *included = setting != NULL ? config_setting_source_file(setting) : NULL;
+	if(setting == NULL || config_setting_source_line(setting) == 0)
+		return g_strdup(path);
+	return g_strdup_printf("%s:%u", included != NULL ? included : path, (unsigned)config_setting_source_line(setting));
 }
 
 static portal_config *judge(const config_t *file, const char *path, char **error) {
@@ -51,8 +52,7 @@ static portal_config *judge(const config_t *file, const char *path, char **error
 	portal_config *config = portal_config_new(json, &wrong);
 	json_decref(json);
 	if(config == NULL) {
-		unsigned line = line_of(file, wrong.path);
-		g_autofree char *place = line > 0 ? g_strdup_printf("%s:%u", path, line) : g_strdup(path);
+		g_autofree char *place = place_of(file, path, wrong.path);
 		*error = g_strdup_printf("%s: %s %s", place, wrong.path, wrong.text);
 		portal_config_error_clear(&wrong);
 	}
@@ -71,7 +71,7 @@ portal_config *portal_config_read(const char *path, char **error) {
 		text = g_strdup("");
 	}
 	/* libconfig reads up to the first NUL: what comes behind it would silently be gone. */
-	if(text != NULL && strlen(text) < length) {
+	if(strlen(text) < length) {
 		*error = g_strdup_printf("%s: holds a NUL byte, so it is not a text file", path);
 		return NULL;
 	}
@@ -81,7 +81,8 @@ portal_config *portal_config_read(const char *path, char **error) {
 	config_set_include_dir(&file, folder);
 	portal_config *config = NULL;
 	if(config_read_string(&file, text) == CONFIG_FALSE)
-		*error = g_strdup_printf("%s:%d: %s", path, config_error_line(&file), config_error_text(&file));
+		*error = g_strdup_printf("%s:%d: %s", config_error_file(&file) != NULL ? config_error_file(&file) : path,
+			config_error_line(&file), config_error_text(&file));
 	else
 		config = judge(&file, path, error);
 	config_destroy(&file);

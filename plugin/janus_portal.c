@@ -23,7 +23,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <string.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -102,13 +101,13 @@ typedef struct portal_session {
 	bool ending;       /* the core wants its end; a flusher tells Janus */
 } portal_session;
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards these up to `stopping`, and `host.notify` */
 static pthread_cond_t some_ready = PTHREAD_COND_INITIALIZER;
-static janus_callbacks *gateway;
 static portal_core *core;      /* NULL before init() and from destroy() on */
 static GHashTable *sessions;   /* janus_plugin_session * → session */
 static GQueue ready = G_QUEUE_INIT;
 static bool stopping;
+static janus_callbacks *gateway; /* set while nothing else runs, as are the next two */
 static pthread_t threads[FLUSHERS + 1]; /* the flushers, and the ticker */
 static int threads_running;
 static pthread_mutex_t saving = PTHREAD_MUTEX_INITIALIZER; /* round writing the state; `lock` is not taken inside */

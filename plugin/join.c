@@ -37,15 +37,19 @@ static portal_error check_entry(portal_call *call, portal_room *room) {
 	return PORTAL_OK;
 }
 
-/* What is pushed again counts as the member's, on whichever peer it comes back. */
-static portal_error spend_on_replay(portal_call *call, portal_member *member, size_t weight) {
+/* What is pushed again counts as the member's, on whichever peer it comes back; one that is away is told of to the whole room.
+ * A try that the room has no place for costs the member nothing, or many that come back at once would use up what they need. */
+static portal_error spend_on_return(portal_call *call, portal_member *member, size_t replay) {
 	const portal_limits *limits = &member->room->options->limits;
-	guint wait = portal_bucket_take(&member->bytes, (double)weight, (double)limits->byte_rate, (double)limits->byte_burst,
-		portal_registry_now(call->registry));
-	if(wait == 0)
-		return PORTAL_OK;
-	return portal_fail_for_now(&call->failure, JANUS_PORTAL_ERROR_RATE_LIMITED, wait,
-		"Too much was pushed again: come back later");
+	gint64 now = portal_registry_now(call->registry);
+	guint wait = portal_bucket_wait(&member->bytes, (double)replay, (double)limits->byte_rate, (double)limits->byte_burst, now);
+	if(wait > 0)
+		return portal_fail_for_now(&call->failure, JANUS_PORTAL_ERROR_RATE_LIMITED, wait,
+			"Too much was pushed again: come back later");
+	if(member->peer == NULL && portal_call_spend_on_room(call, member->room) != PORTAL_OK)
+		return call->failure.error;
+	portal_bucket_charge(&member->bytes, (double)replay, (double)limits->byte_rate, now);
+	return PORTAL_OK;
 }
 
 static json_t *enter(portal_call *call, portal_room *room, const char *id, const char *made_key) {
@@ -74,9 +78,7 @@ static portal_error check_return(portal_call *call, portal_member *member) {
 			"ack: is below what was acknowledged before, and those events are gone; join without it");
 	if(ack > member->stream.pushed) /* checked before anything is spent or changed */
 		return portal_member_acknowledge(member, ack, &call->failure);
-	if(spend_on_replay(call, member, portal_stream_weight_after(&member->stream, ack)) != PORTAL_OK)
-		return call->failure.error;
-	if(member->peer == NULL && portal_call_spend_on_room(call, member->room) != PORTAL_OK)
+	if(spend_on_return(call, member, portal_stream_weight_after(&member->stream, ack)) != PORTAL_OK)
 		return call->failure.error;
 	return portal_member_acknowledge(member, ack, &call->failure);
 }

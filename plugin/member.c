@@ -194,7 +194,7 @@ bool portal_member_takes(portal_member *member, size_t weight) {
 		mark_full(member);
 		return false;
 	}
-	return census->backlogs + weight <= (size_t)census->limits.max_total_backlog;
+	return (guint64)census->backlogs + weight <= (guint64)census->limits.max_total_backlog; /* more than 32 bits may count */
 }
 
 portal_error portal_member_acknowledge(portal_member *member, guint64 ack, portal_failure *failure) {

@@ -73,6 +73,15 @@ gint64 portal_registry_now(const portal_registry *registry) {
 	return registry->census.host->now(registry->census.host->context);
 }
 
+/* Tells those who watch the server. The event is stolen, and made for nothing if nobody watches, so it should be small. */
+static void notify(const portal_registry *registry, void *session, json_t *event) {
+	const portal_host *host = registry->census.host;
+	if(host->notify != NULL)
+		host->notify(host->context, session, event);
+	else
+		json_decref(event);
+}
+
 portal_room *portal_registry_find(const portal_registry *registry, const char *name) {
 	return g_tree_lookup(registry->rooms, name);
 }
@@ -88,13 +97,13 @@ portal_room *portal_registry_add_room(portal_registry *registry, const char *nam
 	portal_room *room = portal_room_new(name, given, options, &registry->stats);
 	g_tree_insert(registry->rooms, room->name, room);
 	portal_ended_forget_room(&registry->ended, name);
-	portal_registry_notify(registry, NULL, json_pack("{s:s, s:s}", "event", "created", "room", name));
+	notify(registry, NULL, json_pack("{s:s, s:s}", "event", "created", "room", name));
 	return room;
 }
 
 void portal_registry_edit_room(portal_registry *registry, portal_room *room, json_t *given, portal_room_options *options) {
 	portal_room_edit(room, given, options);
-	portal_registry_notify(registry, NULL, json_pack("{s:s, s:s}", "event", "edited", "room", room->name));
+	notify(registry, NULL, json_pack("{s:s, s:s}", "event", "edited", "room", room->name));
 }
 
 void portal_registry_destroy_room(portal_registry *registry, portal_room *room) {
@@ -107,7 +116,7 @@ void portal_registry_destroy_room(portal_registry *registry, portal_room *room) 
 			g_ptr_array_add(peers, member->peer);
 	}
 	registry->census.members -= portal_room_count(room);
-	portal_registry_notify(registry, NULL, json_pack("{s:s, s:s, s:i}", "event", "destroyed", "room", room->name,
+	notify(registry, NULL, json_pack("{s:s, s:s, s:i}", "event", "destroyed", "room", room->name,
 		"num_members", (int)portal_room_count(room)));
 	g_tree_remove(registry->rooms, room->name); /* which frees it, and parts its members from their peers */
 	for(guint i = 0; i < peers->len; i++)
@@ -153,7 +162,7 @@ void portal_registry_enter(portal_registry *registry, portal_member *member) {
 	portal_room_add(member->room, member);
 	json_t *event = about("joined", member);
 	json_object_set_new(event, "num_members", json_integer(portal_room_count(member->room)));
-	portal_registry_notify(registry, session_of(member), event);
+	notify(registry, session_of(member), event);
 }
 
 void portal_registry_leave(portal_registry *registry, portal_member *member, const char *reason) {
@@ -162,7 +171,7 @@ void portal_registry_leave(portal_registry *registry, portal_member *member, con
 	json_t *event = about("left", member);
 	json_object_set_new(event, "reason", json_string(reason));
 	json_object_set_new(event, "num_members", json_integer(portal_room_count(member->room) - 1));
-	portal_registry_notify(registry, session_of(member), event);
+	notify(registry, session_of(member), event);
 	portal_room_remove(member->room, member, reason);
 }
 
@@ -171,7 +180,7 @@ void portal_registry_away(portal_registry *registry, portal_member *member) {
 		portal_registry_leave(registry, member, "timeout");
 		return;
 	}
-	portal_registry_notify(registry, NULL, about("away", member));
+	notify(registry, NULL, about("away", member));
 	portal_member_lose_peer(member);
 	portal_room_away(member->room, member);
 }
@@ -186,7 +195,7 @@ void portal_registry_back(portal_registry *registry, portal_member *member, port
 		portal_peer_close(former, portal_event_closed("replaced"));
 	}
 	portal_member_take_peer(member, peer);
-	portal_registry_notify(registry, peer->session, about("back", member));
+	notify(registry, peer->session, about("back", member));
 }
 
 /* Ends a membership that its member does not end itself, and tells its peer, if it has one. */
@@ -200,7 +209,7 @@ static void end(portal_registry *registry, portal_member *member, const char *re
 void portal_registry_kick(portal_registry *registry, portal_member *member) {
 	portal_ended_remember(&registry->ended, member->room->name, member->id, JANUS_PORTAL_ERROR_KICKED,
 		portal_registry_now(registry));
-	portal_registry_notify(registry, session_of(member), about("kicked", member));
+	notify(registry, session_of(member), about("kicked", member));
 	end(registry, member, "kicked");
 }
 
@@ -278,9 +287,9 @@ void portal_registry_forget_peer(portal_registry *registry, const portal_peer *p
 #define ENVELOPE 256
 
 /* What may be unread on a peer without anybody's wondering: a backlog, but room for some large answers in any case. */
-static size_t unread_allowed(const portal_registry *registry, const portal_peer *peer) {
+static guint64 unread_allowed(const portal_registry *registry, const portal_peer *peer) {
 	const portal_limits *limits = peer->member != NULL ? &peer->member->room->options->limits : &registry->census.limits;
-	return MAX((size_t)limits->max_backlog, 1024 * 1024);
+	return (guint64)MAX(limits->max_backlog, 1024 * 1024);
 }
 
 bool portal_registry_is_behind(const portal_registry *registry, const portal_peer *peer) {
@@ -306,14 +315,6 @@ void portal_registry_answered(portal_registry *registry, portal_peer *peer, size
 
 /* Watching */
 
-void portal_registry_notify(const portal_registry *registry, void *session, json_t *event) {
-	const portal_host *host = registry->census.host;
-	if(host->notify != NULL)
-		host->notify(host->context, session, event);
-	else
-		json_decref(event);
-}
-
 #define REFUSALS_TOLD 10 /* a second */
 
 void portal_registry_notify_refusal(portal_registry *registry, void *session, const char *request, const char *room,
@@ -327,7 +328,7 @@ void portal_registry_notify_refusal(portal_registry *registry, void *session, co
 	if(registry->untold_refusals > 0)
 		json_object_set_new(event, "suppressed", json_integer((json_int_t)registry->untold_refusals));
 	registry->untold_refusals = 0;
-	portal_registry_notify(registry, session, event);
+	notify(registry, session, event);
 }
 
 void portal_registry_log(const portal_registry *registry, portal_log_level level, const char *format, ...) {

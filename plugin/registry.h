@@ -101,11 +101,8 @@ void portal_registry_answer_later(portal_registry *registry, portal_peer *peer, 
 /*! \brief The peer is about to be freed. */
 void portal_registry_forget_peer(portal_registry *registry, const portal_peer *peer);
 
-/*! \brief Tells those who watch the server. \param session whose doing it was, NULL if nobody's
- * \param event stolen; made for nothing if nobody watches, so it should be small */
-void portal_registry_notify(const portal_registry *registry, void *session, json_t *event);
-
-/*! \brief The same of a refusal, of which only so many a second are told; the others are counted. */
+/*! \brief Tells those who watch the server of a refusal: of only so many a second, the others are counted.
+ * \param session whose doing it was, NULL if nobody's */
 void portal_registry_notify_refusal(portal_registry *registry, void *session, const char *request, const char *room,
 	portal_error error);
 

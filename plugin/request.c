@@ -9,6 +9,7 @@
 
 #include "event.h"
 #include "join.h"
+#include "manage.h"
 #include "relay.h"
 
 #define PING_MAX 1024
@@ -88,6 +89,8 @@ static const portal_request requests[] = {
 	{ 0 },
 };
 
+static const portal_request *const tables[] = { requests, portal_manage_requests, NULL };
+
 /* Reads a number that a client counts up, 0 if it gave none. */
 static portal_error read_number(portal_call *call, const char *name, json_int_t min, guint64 *number) {
 	const portal_field fields[] = { { .name = name, .type = PORTAL_TYPE_INTEGER, .min = min, .max = G_MAXINT64 }, { 0 } };
@@ -119,7 +122,7 @@ static void let_waiting_follow(portal_registry *registry, portal_peer *peer) {
 	while(peer->member != NULL && (waiting = portal_stream_take(&peer->member->stream)) != NULL) {
 		portal_call call = { .registry = registry, .peer = peer, .body = waiting->body, .weight = waiting->weight,
 			.failure = waiting->refused };
-		const portal_request *request = waiting->body == NULL ? NULL : portal_call_find(&call, requests);
+		const portal_request *request = waiting->body == NULL ? NULL : portal_call_find(&call, tables);
 		json_t *answer = take_turn(&call, request);
 		portal_call_account(registry, peer, answer);
 		portal_peer_answer(peer, waiting->transaction, answer);
@@ -178,7 +181,7 @@ static json_t *judge(portal_call *call, const char *transaction, json_t *body) {
 	portal_peer *peer = call->peer;
 	portal_call_look(call);
 	portal_failure refused = call->failure;
-	const portal_request *request = portal_call_find(call, requests);
+	const portal_request *request = portal_call_find(call, tables);
 	if(request == NULL) {
 		if(refused.error != PORTAL_OK)
 			call->failure = refused;

@@ -4,6 +4,8 @@
  * are modelled in tests/model/stream.pml, which shows what goes wrong without each of them. */
 #include "stream.h"
 
+#include <string.h>
+
 #include "fields.h"
 
 #define PUSH_MAX_ENTRIES 64
@@ -75,11 +77,15 @@ portal_turn portal_stream_judge(const portal_stream *stream, guint64 seq, guint6
 	return seq - stream->done <= window ? PORTAL_TURN_LATER : PORTAL_TURN_TOO_FAR;
 }
 
+static size_t weight_of(const portal_waiting *waiting) {
+	return waiting->weight + (waiting->transaction == NULL ? 0 : strlen(waiting->transaction));
+}
+
 bool portal_stream_hold(portal_stream *stream, portal_waiting *waiting, size_t max_weight) {
 	if(stream->waiting == NULL)
 		stream->waiting = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, (GDestroyNotify)portal_waiting_free);
 	const portal_waiting *former = g_hash_table_lookup(stream->waiting, &waiting->seq);
-	size_t weight = stream->waiting_weight + waiting->weight - (former != NULL ? former->weight : 0);
+	size_t weight = stream->waiting_weight + weight_of(waiting) - (former != NULL ? weight_of(former) : 0);
 	if(weight > max_weight) {
 		portal_waiting_free(waiting);
 		return false;
@@ -94,7 +100,7 @@ portal_waiting *portal_stream_take(portal_stream *stream) {
 	void *waiting = NULL;
 	if(stream->waiting == NULL || !g_hash_table_steal_extended(stream->waiting, &seq, NULL, &waiting))
 		return NULL;
-	stream->waiting_weight -= ((portal_waiting *)waiting)->weight;
+	stream->waiting_weight -= weight_of(waiting);
 	return waiting;
 }
 

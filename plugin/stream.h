@@ -20,7 +20,7 @@ typedef struct portal_waiting {
 	guint64 seq;
 	char *transaction; /*!< Janus's, of the request; its answer carries it */
 	json_t *body;      /*!< a reference; NULL if it was refused on sight and only its number has to be used up */
-	size_t weight;
+	size_t weight;     /*!< of the body; what waits is bounded together with the transaction, whose length is the client's too */
 	portal_failure refused; /*!< why, when body is NULL */
 } portal_waiting;
 
@@ -72,7 +72,7 @@ portal_turn portal_stream_judge(const portal_stream *stream, guint64 seq, guint6
 
 /*! \brief Keeps a request until its turn. The same number coming again takes the place of the copy that waits.
  * Takes ownership of `waiting`, also on failure.
- * @returns false if the requests that wait would weigh more than max_weight together */
+ * @returns false if the requests that wait, with their transactions, would weigh more than max_weight together */
 bool portal_stream_hold(portal_stream *stream, portal_waiting *waiting, size_t max_weight);
 
 /*! \brief The waiting request whose turn it is, or NULL. Owned by the caller. */

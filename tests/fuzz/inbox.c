@@ -131,6 +131,7 @@ static void hold(portal_stream *stream, expected *truth, guint64 seq, size_t wei
 	*waiting = (portal_waiting) { .seq = seq, .weight = weight };
 	waiting->transaction = g_strdup_printf("%" G_GUINT64_FORMAT, ++marks);
 	waiting->body = refused ? NULL : json_integer((json_int_t)seq);
+	weight += strlen(waiting->transaction);
 	size_t sum = waiting_weight(truth) - (former->is_there ? former->weight : 0) + weight;
 	bool held = portal_stream_hold(stream, waiting, max_weight);
 	promise(held == (sum <= max_weight), "%zu bytes would wait, %zu may", sum, max_weight);

@@ -1146,7 +1146,7 @@ static gboolean has_seq(void *key, void *value, void *seq) {
 	return ((truth_held *)value)->seq == *(guint64 *)seq;
 }
 
-/* What is refused on sight waits with nothing but its number. */
+/* What is refused on sight waits with nothing but its number and its transaction. */
 static bool is_refused_on_sight(const truth_whole *truth, const json_t *body) {
 	size_t weight = 0;
 	return !portal_weigh(body, (int)limit(truth, NULL, "max_depth"), &weight)
@@ -1159,7 +1159,7 @@ static void put_in_order(truth_whole *truth, truth_peer *peer, const truth_reque
 	truth_member *member = peer->member;
 	const char *code = string_of(reply, "code");
 	guint64 window = (guint64)limit(truth, member->room, "window");
-	size_t weight = is_refused_on_sight(truth, body) ? 0 : weight_of(body);
+	size_t weight = strlen(transaction) + (is_refused_on_sight(truth, body) ? 0 : weight_of(body));
 	if(seq <= member->done) {
 		promise(reply != NULL, "what was done waits");
 		given_again(truth, peer, seq, body, reply);

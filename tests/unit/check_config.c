@@ -122,6 +122,17 @@ START_TEST(room_names_are_checked) {
 }
 END_TEST
 
+START_TEST(an_error_in_an_included_file_names_that_file) {
+	g_autofree char *path = g_build_filename(folder, "rooms.jcfg", NULL);
+	const char *including = "# one\n# two\n@include \"rooms.jcfg\"\n";
+	ck_assert(g_file_set_contents(path, "room-a: {\n pin = 1234\n}\n", -1, NULL));
+	refused(including, "rooms.jcfg:2: room-a.pin", "string");
+	ck_assert(g_file_set_contents(path, "room-a: {\n pin = \n}\n", -1, NULL));
+	refused(including, "rooms.jcfg:3: ", "syntax");
+	g_unlink(path);
+}
+END_TEST
+
 START_TEST(what_is_no_text_file_is_refused) {
 	g_autofree char *error = NULL, *other = NULL;
 	const char text[] = "room-a: { pin = \"1\" }\0room-b: { }";
@@ -223,6 +234,7 @@ Suite *config_suite(void) {
 	tcase_add_test(tests, unknown_options_are_refused_with_their_line);
 	tcase_add_test(tests, values_out_of_range_are_refused_with_their_line);
 	tcase_add_test(tests, room_names_are_checked);
+	tcase_add_test(tests, an_error_in_an_included_file_names_that_file);
 	tcase_add_test(tests, what_is_no_text_file_is_refused);
 	tcase_add_test(tests, metadata_is_whole_as_deep_as_it_may_be_and_refused_if_deeper);
 	tcase_add_test(tests, groups_in_groups_end_somewhere);

@@ -308,6 +308,25 @@ START_TEST(what_waits_is_bounded_in_bytes) {
 }
 END_TEST
 
+/* The name that a client gives a request is kept as long as the request, be there a body or not. */
+START_TEST(what_waits_is_bounded_in_bytes_of_transactions_too) {
+	portal_peer *a = join(fake, "a1", 'a');
+	g_autofree char *transaction = g_strnfill(5000, 't');
+	g_autofree char *deep = nested("{'request':'relay','seq':4,'signals':", 40, "}");
+	json_auto_t *body = json_of("{'request':'relay','seq':2,'signals':[]}"), *refused = json_of(deep);
+	ck_assert_ptr_null(portal_handle(fake->core, a, transaction, body));
+	json_auto_t *other = json_copy(body);
+	json_object_set_new(other, "seq", json_integer(3));
+	ck_json(portal_handle(fake->core, a, transaction, other), "{'portal':'error','error_code':437,'code':'window_exceeded',"
+		"'error':'seq: more than 8192 bytes would wait for their turn; send it again later'}");
+	ck_json(portal_handle(fake->core, a, transaction, refused), "{'portal':'error','error_code':437,'code':'window_exceeded',"
+		"'error':'seq: more than 8192 bytes would wait for their turn; send it again later'}");
+	ck_assert_ptr_null(portal_handle(fake->core, a, "t3", other));
+	ck_json(numbered(a, 1), "{'portal':'success','relayed':0}");
+	ck_json(numbered(a, 4), "{'portal':'success','relayed':0}");
+}
+END_TEST
+
 START_TEST(a_refusal_uses_its_number_up) {
 	portal_peer *a = join(fake, "a1", 'a');
 	ck_assert_ptr_null(numbered(a, 4));
@@ -495,6 +514,7 @@ Suite *request_suite(void) {
 	tcase_add_test(order, a_number_that_was_done_gets_its_first_answer_again);
 	tcase_add_test(order, numbers_too_far_ahead_are_refused_and_not_used);
 	tcase_add_test(order, what_waits_is_bounded_in_bytes);
+	tcase_add_test(order, what_waits_is_bounded_in_bytes_of_transactions_too);
 	tcase_add_test(order, a_refusal_uses_its_number_up);
 	tcase_add_test(order, a_body_refused_on_sight_uses_its_number_up_in_its_turn);
 	tcase_add_test(order, seq_is_checked_and_only_where_it_counts);

@@ -503,6 +503,28 @@ START_TEST(answers_and_replays_count_in_bytes) {
 }
 END_TEST
 
+START_TEST(a_return_that_the_room_has_no_place_for_costs_no_bytes) {
+	fake_host_free(fake);
+	set_up_with("'room_rate':5,'byte_rate':1024,'byte_burst':8192,'rate':100000,'burst':100000");
+	json_int_t wait;
+	for(int i = 0; i < 4; i++)
+		ck_assert_int_eq(heavy(), 0);
+	json_decref(events(fake, b));
+	portal_detach(fake->core, b);
+	for(int i = 0; i < 3; i++) /* the five of the room, of which two were for joining */
+		ck_assert(!limited(ask(fake, a, "{'request':'configure','display':'A'}"), &wait));
+	b = new_peer();
+	for(int i = 0; i < 5; i++) { /* each would push more than 4 KB again, out of a bucket of 8 KiB */
+		ck_assert(limited(join_b(b, ""), &wait));
+		ck_assert_int_le(wait, 200);
+	}
+	pass(fake, wait);
+	back_b(b, "");
+	json_auto_t *again = events(fake, b);
+	ck_assert_uint_eq(json_array_size(again), 5); /* the signals, and the name of A */
+}
+END_TEST
+
 START_TEST(the_bucket_moves_with_its_member) {
 	fake_host_free(fake);
 	set_up_with("'rate':1,'burst':3");
@@ -695,6 +717,7 @@ Suite *resume_suite(void) {
 	tcase_add_test(rates, a_signal_to_many_costs_many_and_one_too_dear_passes_when_the_bucket_is_full);
 	tcase_add_test(rates, acks_count_even_of_a_request_that_is_limited);
 	tcase_add_test(rates, answers_and_replays_count_in_bytes);
+	tcase_add_test(rates, a_return_that_the_room_has_no_place_for_costs_no_bytes);
 	tcase_add_test(rates, the_bucket_moves_with_its_member);
 	tcase_add_test(rates, a_peer_without_membership_has_a_small_bucket);
 	tcase_add_test(rates, what_is_told_to_a_whole_room_has_a_rate_but_leaving_never);
