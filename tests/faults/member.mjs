@@ -23,6 +23,8 @@ export class Member {
 	/** What happened to it that the promises exclude. */
 	faults = []
 	/** Its last doings, for those who look for a fault. */
+	/** Whether it was asked to leave: then the end of its membership is what it waits for. */
+	leaving = false
 	notes = []
 	/** Counts up with each membership. */
 	life = 1
@@ -217,6 +219,7 @@ export class Member {
 			peer.joined = performance.now() + data.retry_after
 			return void setTimeout(() => this.#isCurrent(peer) && !peer.mending && this.#join(peer), data.retry_after)
 		case 'member_gone':
+			if (this.leaving) return this.stop() // that to an acknowledgement has overtaken the answer to `leave`, or it was lost
 			this.#beginAnew()
 			return this.#join(peer)
 		case 'events_gone':

@@ -164,7 +164,8 @@ export class Schedule {
 		visitor.start()
 		await sleep(300 + this.random() * 500)
 		await this.#until('the visitor to be there', () => visitor.isOpen)
-		await visitor.request(() => ({ request: 'leave' }))
+		visitor.leaving = true
+		await visitor.request(() => ({ request: 'leave' })).catch(mayEnd)
 		visitor.stop()
 	}
 
