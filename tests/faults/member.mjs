@@ -23,9 +23,9 @@ export class Member {
 	/** What happened to it that the promises exclude. */
 	faults = []
 	/** Its last doings, for those who look for a fault. */
+	notes = []
 	/** Whether it was asked to leave: then the end of its membership is what it waits for. */
 	leaving = false
-	notes = []
 	/** Counts up with each membership. */
 	life = 1
 	/** The number of the last event of this life. */
