@@ -40,6 +40,13 @@ export function startProgram(command, args, { cwd, env }) {
 		/** @returns {Promise<{code: number | null, signal: string | null}>} how it ended */
 		async stop(signal = 'SIGINT') {
 			if (!program.end) child.kill(signal)
+			return program.ends()
+		},
+		/**
+		 * Waits for it to end by itself, as it should soon; it is killed after ten seconds.
+		 * @returns {Promise<{code: number | null, signal: string | null}>} how it ended
+		 */
+		async ends() {
 			const late = setTimeout(() => child.kill('SIGKILL'), 10_000)
 			const end = await ended
 			clearTimeout(late)

@@ -124,7 +124,7 @@ describe('Without a browser and without RTCPeerConnection', { timeout: 120_000 }
 		for (const [command, ...args] of [[process.execPath, '--input-type=module', '-e', line], [tool('deno'), 'eval', '--node-modules-dir=manual', line], [tool('bun'), '-e', line]]) {
 			const program = startProgram(command, args, { cwd: project.folder, env: { DENO_DIR: `${project.folder}/.cache` } })
 			await program.says(/^unsupported .*RTCPeerConnection.*null/)
-			assert.deepEqual(await program.stop(), { code: 0, signal: null })
+			assert.deepEqual(await program.ends(), { code: 0, signal: null })
 		}
 	})
 })
