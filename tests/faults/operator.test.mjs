@@ -111,7 +111,7 @@ describe('A state file', () => {
 		await warned(/could not be made permanent: .*rooms\.json: Read-only file system/)
 		await talk()
 		assert.deepEqual(kept(), ['attic'])
-		const enter = ['-t', String(lab.janus.pid), ...isRoot ? [] : ['-U', '--preserve-credentials'], '-m', 'mount', '-o', 'remount,bind,rw', folder]
+		const enter = ['-t', String(lab.janus.pid), ...isRoot ? [] : ['-U', '--preserve-credentials'], '-m', '-r', 'mount', '-o', 'remount,bind,rw', folder]
 		assert.equal(spawnSync('nsenter', enter).status, 0)
 		assert.equal((await make('third')).permanent, true)
 		assert.deepEqual(kept(), ['attic', 'other', 'third'])
