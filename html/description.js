@@ -15,10 +15,11 @@ const LONGEST = 262_144
 
 /**
  * @param {{type: RTCSdpType, sdp: string}} description
- * @returns {Promise<Said>} as it is, where it is short or there is nothing to deflate it with
+ * @param {boolean} [plain] whether whoever it is for reads it only as it is
+ * @returns {Promise<Said>} as it is, also where it is short or there is nothing to deflate it with
  */
-export async function deflate({ type, sdp }) {
-	if (sdp.length < WORTH || !('CompressionStream' in globalThis)) return { type, sdp }
+export async function deflate({ type, sdp }, plain) {
+	if (plain || sdp.length < WORTH || !('CompressionStream' in globalThis)) return { type, sdp }
 	const stream = new Blob([sdp]).stream().pipeThrough(new CompressionStream('deflate'))
 	return { type, deflated: toBase64(new Uint8Array(await new Response(stream).arrayBuffer())) }
 }

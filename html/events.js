@@ -79,7 +79,7 @@ export class Emitter extends EventTarget {
 				heard = true
 				listener(thing)
 			}
-			if (options?.once) stop()
+			if (options?.once && heard) stop()
 		})
 		return () => {
 			stopped = true

@@ -64,10 +64,14 @@ export class Messages {
 	/** @type {Route | null} */
 	#using = null
 	#doubted = false
+	/** Whether anything came over the direct route since there is something to acknowledge. */
+	#heard = false
 	/** @type {ReturnType<typeof setTimeout> | undefined} */
 	#probeTimer
 	/** @type {ReturnType<typeof setTimeout> | undefined} */
 	#timer
+	/** @type {ReturnType<typeof setTimeout> | undefined} */
+	#retry
 	/** @type {{resolve: () => void, reject: (error: Error) => void}[]} */
 	#waiting = []
 	#order = Promise.resolve()
@@ -136,6 +140,7 @@ export class Messages {
 		const view = new DataView(frame.buffer, frame.byteOffset, frame.length)
 		const [flags, stream, base, n] = [view.getUint8(0), view.getUint32(1), view.getUint32(5), view.getUint32(9)]
 		const route = from === 'direct' ? this.#direct : this.#server
+		this.#heard ||= route === this.#direct
 		if (flags & ACK) return stream === this.#stream && this.#acknowledged(n, route)
 		if (this.#former.includes(stream)) return
 		if (stream !== this.#theirs) this.#beginAnew(stream, base)
@@ -202,7 +207,10 @@ export class Messages {
 			bytes += frame.body.length
 			this.#give(route, frame)
 		}
-		if (this.#frames.length > 0) this.#timer ??= setTimeout(() => this.#stalled(), STALL)
+		if (this.#frames.length > 0 && !this.#timer) {
+			this.#heard = false
+			this.#timer = setTimeout(() => this.#stalled(), STALL)
+		}
 	}
 
 	/**
@@ -216,7 +224,11 @@ export class Messages {
 		whole.set(body, HEADER)
 		try {
 			const refused = await route.send(whole)
-			if (refused?.retry_after) setTimeout(() => this.#using === route && this.again(), refused.retry_after)
+			// Of all that were refused meanwhile, one repeats all.
+			if (refused?.retry_after) this.#retry ??= setTimeout(() => {
+				this.#retry = undefined
+				if (this.#using === route) this.again()
+			}, refused.retry_after)
 		} catch {
 			// A channel that is about to close; what it did not take stays here.
 			if (route === this.#direct) this.#doubt()
@@ -264,7 +276,8 @@ export class Messages {
 	#stalled() {
 		this.#timer = undefined
 		if (this.#closed || this.#frames.length === 0) return
-		if (this.#using === this.#direct && this.#server.open()) this.#doubt()
+		// Where much comes the other way, acknowledgements stand behind it; and nothing would come if nothing arrived there.
+		if (this.#using === this.#direct && this.#server.open()) this.#heard || this.#doubt()
 		else if (this.#using === this.#server) this.#give(this.#server, this.#frames[0])
 		this.#pump()
 	}

@@ -19,6 +19,9 @@ const INTERRUPTED = 5_000
  * had ever connected do not agree on who begins with DTLS when the other one offers the restart, and need half a minute. */
 const GIVE_WAY = 5_000
 
+/** For so long whoever ends its side of a connection may be one that leaves. */
+const FAREWELL = 1_000
+
 /**
  * Hints for sending a track, as in RTCRtpEncodingParameters.
  *
@@ -72,9 +75,6 @@ class NoPeerConnection extends EventTarget {
 	signalingState = 'stable'
 	createDataChannel() {
 		return new EventTarget()
-	}
-	getSenders() {
-		return []
 	}
 	getConfiguration() {
 		return {}
@@ -139,12 +139,14 @@ export class Connection extends Emitter {
 	/** What was told of the other member's tracks, for those who listen later. */
 	#received = new Map() // MediaStreamTrack → what `track` told
 	/** @type {Map<MediaStreamTrack, Encoding>} */
-	#encodings = new Map()
+	#encodings
 	/** @type {'direct' | 'server' | null} */
 	#route = null
 	#counted = { at: 0, sent: 0, received: 0 }
 	/** @type {Map<MediaStreamTrack, MediaStream[]>} */
-	#tracks = new Map()
+	#tracks
+	/** Their own `track` is another one only a while after `replaceTrack()`. @type {Map<MediaStreamTrack, RTCRtpSender>} */
+	#senders = new Map()
 	#messages
 
 	/**
@@ -166,8 +168,8 @@ export class Connection extends Emitter {
 	 * @param {boolean} [options.inflates] whether this side reads deflated descriptions
 	 */
 	constructor({
-		id, polite, signal, RTCPeerConnection, configuration = {}, tracks = [], mayRestart = () => true,
-		reachable = () => false, largest, generation = 0, patience = 10_000, encodings = [], statsInterval,
+		id, polite, signal, RTCPeerConnection, configuration, tracks, mayRestart = () => true,
+		reachable = () => false, largest, generation = 0, patience = 10_000, encodings, statsInterval,
 		inflates = 'DecompressionStream' in globalThis
 	}) {
 		super()
@@ -184,7 +186,7 @@ export class Connection extends Emitter {
 		this.#mayRestart = mayRestart
 		this.#patience = patience
 		this.#inflates = inflates
-		this.#generation = Math.max(1, generation)
+		this.#generation = generation + 1
 		this.#tracks = new Map(tracks)
 		this.#encodings = new Map(encodings)
 		this.#messages = new Messages({
@@ -195,7 +197,8 @@ export class Connection extends Emitter {
 		})
 		this.#open()
 		this.#route = this.route
-		if (generation > 0) this.renew()
+		// If the other side has forgotten which was the last one, it has to know.
+		if (generation > 0 && !polite) this.#step(() => this.#askToRenew(generation))
 		if (statsInterval) this.#statsTimer = setInterval(() => this.#tellStats(), statsInterval)
 	}
 
@@ -275,7 +278,7 @@ export class Connection extends Emitter {
 	addTrack(track, ...streams) {
 		if (this.closed || this.#tracks.has(track)) return
 		this.#tracks.set(track, streams)
-		this.#pc.addTrack(track, ...streams)
+		this.#senders.set(track, this.#pc.addTrack(track, ...streams))
 	}
 
 	/** @param {MediaStream} stream */
@@ -286,8 +289,10 @@ export class Connection extends Emitter {
 	/** @param {MediaStreamTrack} track */
 	removeTrack(track) {
 		if (this.closed || !this.#tracks.delete(track)) return
-		const sender = this.#pc.getSenders().find(sender => sender.track === track)
+		const sender = this.#senders.get(track)
 		if (sender) this.#pc.removeTrack(sender)
+		this.#senders.delete(track)
+		this.#encodings.delete(track)
 	}
 
 	/**
@@ -305,7 +310,11 @@ export class Connection extends Emitter {
 		const encoding = this.#encodings.get(track)
 		if (encoding) this.#encodings.set(by, encoding)
 		this.#encodings.delete(track)
-		await this.#senderOf(track)?.replaceTrack(by)
+		const sender = this.#senders.get(track)
+		if (!sender) return
+		this.#senders.delete(track)
+		this.#senders.set(by, sender)
+		await sender.replaceTrack(by)
 	}
 
 	/**
@@ -314,7 +323,7 @@ export class Connection extends Emitter {
 	 */
 	async setEncoding(track, encoding) {
 		this.#encodings.set(track, encoding)
-		const sender = this.closed ? undefined : this.#senderOf(track)
+		const sender = this.closed ? undefined : this.#senders.get(track)
 		if (!sender) return
 		const { degradationPreference, ...hints } = encoding
 		const parameters = sender.getParameters()
@@ -324,11 +333,6 @@ export class Connection extends Emitter {
 		try {
 			await sender.setParameters(parameters)
 		} catch { /* it is a hint, and the RTCPeerConnection may be another one by now */ }
-	}
-
-	/** @param {MediaStreamTrack} track */
-	#senderOf(track) {
-		return this.#pc.getSenders().find(sender => sender.track === track)
 	}
 
 	/**
@@ -429,8 +433,8 @@ export class Connection extends Emitter {
 		this.#step(() => this.polite ? this.#replace(this.#generation + 1) : this.#askToRenew())
 	}
 
-	#askToRenew() {
-		this.#signal('portal.renew', { generation: this.#generation, ...this.#abilities })
+	#askToRenew(generation = this.#generation) {
+		this.#signal('portal.renew', { generation, ...this.#abilities })
 	}
 
 	/** Goes with what the other side may take for the first sign of this one. */
@@ -442,7 +446,9 @@ export class Connection extends Emitter {
 		const pc = this.#pc = new this.#RTCPeerConnection(this.#configuration)
 		this.#current = new AbortController()
 		// What a former RTCPeerConnection still says is not heard, and whoever keeps one does not keep all that hears it.
-		const current = { signal: this.#current.signal }
+		const { signal } = this.#current
+		const hear = (/** @type {EventTarget} */ target, /** @type {string} */ type, /** @type {(event: any) => void} */ listener) =>
+			target.addEventListener?.(type, listener, { signal })
 		this.#described = false
 		this.#ignoring = false
 		this.#established = false
@@ -450,34 +456,35 @@ export class Connection extends Emitter {
 		this.#found = null
 		this.#received.clear()
 		this.#counted = { at: 0, sent: 0, received: 0 }
-		pc.addEventListener('negotiationneeded', () => this.#step(() => this.#negotiationNeeded(pc)), current)
-		pc.addEventListener('icecandidate', ({ candidate }) => this.#candidateFound(candidate), current)
-		pc.addEventListener('connectionstatechange', () => this.#stateChanged(pc), current)
-		pc.addEventListener('track', ({ track, streams, receiver, transceiver }) => {
+		hear(pc, 'negotiationneeded', () => this.#step(() => this.#negotiationNeeded(pc)))
+		hear(pc, 'icecandidate', ({ candidate }) => this.#candidateFound(candidate))
+		hear(pc, 'connectionstatechange', () => this.#stateChanged(pc))
+		hear(pc, 'track', ({ track, streams, receiver, transceiver }) => {
 			const told = { track, streams, receiver, transceiver }
 			this.#received.set(track, told)
-			track.addEventListener?.('ended', () => this.#received.delete(track), current)
+			hear(track, 'ended', () => this.#received.delete(track))
 			emit(this, 'track', told)
-		}, current)
-		pc.addEventListener('datachannel', ({ channel }) => emit(this, 'channel', channel), current)
-		pc.addEventListener('signalingstatechange', () => {
+		})
+		hear(pc, 'datachannel', ({ channel }) => emit(this, 'channel', channel))
+		hear(pc, 'signalingstatechange', () => {
 			if (pc.signalingState !== 'stable') return
 			for (const [track, encoding] of this.#encodings) this.setEncoding(track, encoding)
-		}, current)
+		})
 		/** The library's own channel: so that there is always something to negotiate. @internal */
 		this.ownChannel = pc.createDataChannel('portal', { negotiated: true, id: 0 })
 		this.ownChannel.binaryType = 'arraybuffer'
-		this.ownChannel.addEventListener('open', () => this.rerouted(), current)
-		this.ownChannel.addEventListener('close', () => {
+		hear(this.ownChannel, 'open', () => this.rerouted())
+		hear(this.ownChannel, 'close', () => {
 			this.rerouted()
 			this.#stateChanged(pc)
 			// SCTP has failed, or the other side thinks that the connection is over: the library never closes it.
-			if (pc.connectionState === 'connected') this.renew()
-		}, current)
-		this.ownChannel.addEventListener('message', ({ data }) => {
+			// If it left, that is known in a moment.
+			setTimeout(() => this.#stale(pc) || pc.connectionState === 'connected' && this.renew(), FAREWELL)
+		})
+		hear(this.ownChannel, 'message', ({ data }) => {
 			if (data instanceof ArrayBuffer) this.#messages.receive(new Uint8Array(data), 'direct')
-		}, current)
-		for (const [track, streams] of this.#tracks) pc.addTrack(track, ...streams)
+		})
+		for (const [track, streams] of this.#tracks) this.#senders.set(track, pc.addTrack(track, ...streams))
 		clearTimeout(this.#offerTimer)
 		this.#offerTimer = this.polite ? undefined : setTimeout(() => this.#step(() => this.#offer(pc)), this.#patience)
 	}
@@ -565,10 +572,10 @@ export class Connection extends Emitter {
 	/** @param {RTCPeerConnection} pc */
 	#describe(pc) {
 		if (this.#stale(pc)) return
-		const { type, sdp } = /** @type {RTCSessionDescription} */ (pc.localDescription)
+		const said = /** @type {RTCSessionDescription} */ (pc.localDescription)
 		this.#found = null // what is found from now on belongs to it, and comes after it
 		this.#say(async () => {
-			const description = this.#plain ? { type, sdp } : await deflate({ type, sdp })
+			const description = await deflate(said, this.#plain)
 			if (!this.#stale(pc)) this.#signal('description', { generation: this.#generation, description, ...this.#abilities })
 		})
 	}

@@ -2,15 +2,13 @@
 // The API of @openlab/portals/client.js, version 0.2, on top of Portal: a program that was written for that library changes its
 // import and its URL. Its classes keep their names, so `Portal` here is one connection, what is a Connection in portal.js.
 import { Portal as Room } from './portal.js'
+import { PASSING } from './signal.js'
 
 /** @typedef {import('./events.js').PortalError} PortalError */
 /** @typedef {import('./peer.js').Connection} Connection */
 
 /** Before the first try to enter a room succeeds, the next one comes after so many milliseconds. */
 const RETRY = 2_000
-
-/** The room may be there, or the server, at the next try. */
-const PASSING = new Set(['connection_lost', 'session_not_found', 'handle_not_found', 'janus_error', 'rate_limited', 'server_full'])
 
 /** Hands the arguments themselves to its listeners, unlike an EventTarget. */
 export class EventEmitter {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { Emitter, PortalError, emit } from './events.js'
+import { toBase64 } from './messages.js'
 import { Connection } from './peer.js'
-import { Session, within } from './signal.js'
+import { PASSING, Session, within } from './signal.js'
 import { Stream } from './stream.js'
 
 export { Connection, PortalError }
@@ -23,10 +24,6 @@ const LONGEST_WAIT = 30_000
 
 /** There is nothing to come back to: begin anew. */
 const GONE = new Set(['member_gone', 'events_gone', 'invalid_ack'])
-
-/** What may be otherwise at the next try. All else that refuses a member that comes back is final. */
-const PASSING = new Set(['connection_lost', 'session_not_found', 'handle_not_found', 'plugin_not_found', 'janus_error',
-	'rate_limited', 'superseded', 'server_full'])
 
 /** Members that left of whom the last generation is known, in case they come again. */
 const MAX_FORMER = 1_000
@@ -398,13 +395,14 @@ export class Portal extends Emitter {
 	 */
 	addTrack(track, ...streams) {
 		this.#tracks.set(track, streams)
-		for (const connection of this.#connections.values()) connection.addTrack(track, ...streams)
+		for (const connection of this.connections) connection.addTrack(track, ...streams)
 	}
 
 	/** @param {MediaStreamTrack} track */
 	removeTrack(track) {
 		this.#tracks.delete(track)
-		for (const connection of this.#connections.values()) connection.removeTrack(track)
+		this.#encodings.delete(track)
+		for (const connection of this.connections) connection.removeTrack(track)
 	}
 
 	/**
@@ -456,7 +454,6 @@ export class Portal extends Emitter {
 	}
 
 	#stop() {
-		this.#clear()
 		if (this.#state === 'idle' || this.#state === 'closed') return
 		this.#stopJoining(new PortalError('closed', 'The portal was closed'))
 		if (this.#state === 'resuming') this.#session?.abandon()
@@ -484,6 +481,7 @@ export class Portal extends Emitter {
 		const reply = await this.#ask(peer)
 		// Only who joins is told who is there; if the answer to that was lost, one has to ask.
 		const { members, n } = reply.members || !this.#fresh ? reply : await peer.request({ request: 'sync' })
+		this.#tryToHandle(Infinity, { ...reply, event: 'ice' })
 		return { peer, reply, members, n }
 	}
 
@@ -513,7 +511,7 @@ export class Portal extends Emitter {
 	}
 
 	#beginAnew() {
-		this.#stream.end(new PortalError('member_gone', 'The membership ended before this was answered'))
+		this.#stream?.end(new PortalError('member_gone', 'The membership ended before this was answered'))
 		this.#stream = new Stream()
 		this.#fresh = true
 	}
@@ -553,7 +551,6 @@ export class Portal extends Emitter {
 		const { id, key, resumed, seq, ack, version, limits, description, metadata } = reply
 		this.#peer = peer
 		this.#about = { ...description !== undefined && { description }, ...metadata !== undefined && { metadata } }
-		this.#takeIceServers(reply)
 		this.#fresh = false
 		this.#largest = limits.max_signal ?? Infinity
 		this.#id = id
@@ -563,7 +560,7 @@ export class Portal extends Emitter {
 		this.#stream.start(body => peer.request(body), { seq, n: resumed ? ack : 0, limits })
 		this.#setState('open')
 		const there = new Set(members.map((/** @type {Member} */ { id }) => id))
-		for (const { id } of this.members) if (!there.has(id)) this.#farewell({ id, reason: 'timeout' })
+		for (const { id } of this.members) if (!there.has(id)) this.#farewell({ id, reason: 'timeout' }, TRY)
 		for (const member of members) this.#whileOpen(() => this.#welcome(member))
 	}
 
@@ -650,10 +647,8 @@ export class Portal extends Emitter {
 				return this.#edited(entry)
 			case 'ice':
 				this.#takeIceServers(entry)
-				return false
-			default:
-				return false
 		}
+		return false
 	}
 
 	/** @param {any} options */
@@ -683,11 +678,13 @@ export class Portal extends Emitter {
 		this.#lingering.get(id)?.()
 		this.#lingering.delete(id)
 		connection.sendAgain()
-		if (!connection.alive) connection.renew()
+		// An offer that was lost with a membership would be waited for for ever.
+		if (!connection.alive || connection.pc.signalingState !== 'stable') connection.renew()
 	}
 
 	/** @param {Member} member */
 	#connect(member) {
+		const reachable = () => this.#state === 'open' && this.#members.has(member.id)
 		const connection = new Connection({
 			id: member.id,
 			polite: member.polite,
@@ -699,8 +696,8 @@ export class Portal extends Emitter {
 			statsInterval: this.#options.statsInterval,
 			generation: this.#generations.get(member.id),
 			largest: () => this.#largest,
-			reachable: () => this.#state === 'open' && this.#members.has(member.id),
-			mayRestart: () => this.#state === 'open' && this.#isThere(member.id)
+			reachable,
+			mayRestart: () => reachable() && !this.#members.get(member.id)?.away
 		})
 		this.#connections.set(member.id, connection)
 		connection.on('close', () => this.#dropped(connection))
@@ -709,37 +706,30 @@ export class Portal extends Emitter {
 		emit(this, 'connection', connection)
 	}
 
-	/** @param {string} id */
-	#isThere(id) {
-		const member = this.#members.get(id)
-		return member !== undefined && !member.away
-	}
-
-	/** @param {any} options */
-	#farewell({ id, reason }) {
+	/**
+	 * @param {any} options
+	 * @param {number} [grace] milliseconds for one that is on its way back, as everybody is when the server has begun anew
+	 */
+	#farewell({ id, reason }, grace = 0) {
 		this.#members.delete(id)
-		if (reason === 'timeout' || reason === 'too_slow') this.#linger(id)
-		else this.#drop(id)
+		if (reason === 'timeout' || reason === 'too_slow') this.#linger(id, grace)
+		else this.#connections.get(id)?.close()
 	}
 
 	// A drop of the signalling says nothing about the direct connection.
-	/** @param {string} id */
-	#linger(id) {
+	/**
+	 * @param {string} id
+	 * @param {number} grace milliseconds, if the direct connection does not hold
+	 */
+	#linger(id, grace) {
 		const connection = this.#connections.get(id)
 		if (!connection || this.#lingering.has(id)) return
-		const check = () => connection.alive || connection.close()
-		const stop = connection.on('state', check)
-		const timer = setTimeout(() => connection.close(), LINGER)
+		const stop = connection.on('state', () => connection.alive || connection.close())
+		const timer = setTimeout(() => connection.close(), connection.alive ? LINGER : grace)
 		this.#lingering.set(id, () => {
 			stop()
 			clearTimeout(timer)
 		})
-		check()
-	}
-
-	/** @param {string} id */
-	#drop(id) {
-		this.#connections.get(id)?.close()
 	}
 
 	/** @param {Connection} connection */
@@ -777,14 +767,15 @@ export class Portal extends Emitter {
 	 * @param {any} payload
 	 */
 	async #signal(to, type, payload) {
-		if (this.#state !== 'open' && this.#state !== 'resuming') return
 		try {
 			const signal = typeof payload === 'function' ? { to, type, late: payload } : { to, type, payload }
-			const { failed: [failure] } = await this.#stream.relay(signal, type === 'description' || type === 'candidate')
+			const { failed: [failure] } = await this.#opened().relay(signal, type !== 'portal.data')
 			if (!failure || failure.code === 'member_not_found') return
-			if (type === 'portal.data' && failure.code === 'recipient_full') return failure // it comes again
-			if (failure.code === 'recipient_full') return this.#renewLater(to, failure.retry_after)
-			emit(this, 'error', failureError(failure, to))
+			if (failure.code !== 'recipient_full') return emit(this, 'error', failureError(failure, to))
+			if (type === 'portal.data') return failure // it comes again
+			// Of a negotiation of which something was refused, the rest is of no use.
+			const connection = this.#connections.get(to), generation = connection?.generation
+			setTimeout(() => connection?.generation === generation && connection?.renew(), failure.retry_after)
 		} catch (caught) {
 			const error = /** @type {PortalError} */ (caught)
 			// What was under way when a membership ended is made up for where the next one begins.
@@ -792,16 +783,6 @@ export class Portal extends Emitter {
 			// If the session ended, that was or will be said once, not once for every signal.
 			if (this.#state === 'open') emit(this, 'error', error)
 		}
-	}
-
-	// Of a negotiation of which something was refused, the rest is of no use.
-	/**
-	 * @param {string} id
-	 * @param {number} [milliseconds]
-	 */
-	#renewLater(id, milliseconds) {
-		const connection = this.#connections.get(id)
-		setTimeout(() => connection === this.#connections.get(id) && connection?.renew(), milliseconds)
 	}
 
 	#opened() {
@@ -817,7 +798,6 @@ export class Portal extends Emitter {
 	#leave() {
 		const left = this.#stream.leave().catch(() => {})
 		this.#stream = /** @type {any} */ (null) // it still waits for that answer
-		this.#clear()
 		this.#end()
 		return left
 	}
@@ -884,7 +864,6 @@ export class Portal extends Emitter {
 			this.#begin(entered)
 		} else {
 			this.#peer = entered.peer
-			this.#takeIceServers(entered.reply)
 			this.#setState('open')
 			this.#stream.resume((/** @type {any} */ body) => entered.peer.request(body))
 		}
@@ -903,8 +882,8 @@ export class Portal extends Emitter {
 
 	/** @param {any} error */
 	#expel(error) {
+		this.#page.abort()
 		this.#session?.abandon()
-		this.#clear()
 		this.#end()
 		emit(this, 'error', error)
 	}
@@ -916,6 +895,7 @@ export class Portal extends Emitter {
 	}
 
 	#end() {
+		this.#clear()
 		this.#wake()
 		this.#session = null
 		this.#stream?.end(new PortalError('closed', 'The portal is closed'))
@@ -930,8 +910,12 @@ export class Portal extends Emitter {
 		this.#page = new AbortController()
 		const { signal } = this.#page
 		page?.addEventListener('pagehide', () => this.#pageHide(), { signal })
-		page?.addEventListener('online', () => this.#wake(), { signal })
-		page?.document?.addEventListener('visibilitychange', () => page.document.hidden || this.#wake(), { signal })
+		const look = () => {
+			if (this.#state === 'open') this.#session?.probe()
+			else this.#wake()
+		}
+		page?.addEventListener('online', look, { signal })
+		page?.document?.addEventListener('visibilitychange', () => page.document.hidden || look(), { signal })
 	}
 
 	#pageHide() {
@@ -942,8 +926,10 @@ export class Portal extends Emitter {
 		signal.addEventListener('abort', () => session?.close())
 		// It is shown again only if the browser kept the page in its cache.
 		this.#options.page?.addEventListener('pageshow', () => {
-			this.#page.abort()
-			if (this.#state === 'closed') this.join().catch(error => emit(this, 'error', error))
+			this.#watchPage()
+			if (this.#state !== 'closed') return
+			this.#beginAnew()
+			this.#resume()
 		}, { signal })
 	}
 
@@ -1017,6 +1003,5 @@ function failureError({ code, error, error_code: errorCode }, id) {
 function makeKey() {
 	// Node 18 has no global crypto; then the server makes the key.
 	if (!globalThis.crypto?.getRandomValues) return undefined
-	const bytes = crypto.getRandomValues(new Uint8Array(24))
-	return btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_')
+	return toBase64(crypto.getRandomValues(new Uint8Array(24))).replaceAll('+', '-').replaceAll('/', '_')
 }

@@ -14,6 +14,13 @@ const JANUS_CODES = {
 	460: 'plugin_not_found'
 }
 
+/** What may be otherwise at the next try. All else that refuses a member is final. */
+export const PASSING = new Set(['connection_lost', 'session_not_found', 'handle_not_found', 'plugin_not_found', 'janus_error',
+	'rate_limited', 'superseded', 'server_full'])
+
+/** How long the server may take to answer when it is asked whether it is there. */
+const PROBE = 5_000
+
 /**
  * A session with Janus over one WebSocket. It lives as long as its socket: once lost, make a new one.
  */
@@ -44,7 +51,7 @@ export class Session {
 	 * @param {number} [options.keepalive] milliseconds
 	 * @param {(error: PortalError) => void} [options.onlost] the session ended and not by `close()`
 	 */
-	constructor({ url, WebSocket = globalThis.WebSocket, envelope = {}, keepalive = 25_000, onlost = () => {} }) {
+	constructor({ url, WebSocket = globalThis.WebSocket, envelope, keepalive = 25_000, onlost }) {
 		if (!WebSocket) throw new PortalError('unsupported', 'There is no WebSocket here: hand one in')
 		this.#url = url
 		this.#WebSocket = WebSocket
@@ -160,11 +167,18 @@ export class Session {
 		if (this.#id !== null) this.#request({ janus: 'keepalive' }).catch(() => {})
 	}
 
+	/** There is reason to doubt that the socket's other end is still there: that is known within seconds. */
+	probe() {
+		this.#silent = false
+		this.#keepAlive()
+		setTimeout(() => this.#keepAlive(), PROBE)
+	}
+
 	/** @param {any} error */
 	#lose(error) {
 		if (this.#ended) return
 		this.#end(error)
-		this.onlost(error)
+		this.onlost?.(error)
 	}
 
 	/** @param {any} error */

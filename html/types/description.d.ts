@@ -5,12 +5,13 @@
  */
 /**
  * @param {{type: RTCSdpType, sdp: string}} description
- * @returns {Promise<Said>} as it is, where it is short or there is nothing to deflate it with
+ * @param {boolean} [plain] whether whoever it is for reads it only as it is
+ * @returns {Promise<Said>} as it is, also where it is short or there is nothing to deflate it with
  */
 export function deflate({ type, sdp }: {
     type: RTCSdpType;
     sdp: string;
-}): Promise<Said>;
+}, plain?: boolean): Promise<Said>;
 /**
  * @param {Said} said by anybody, so by no means always what deflate() makes
  * @returns {Promise<RTCSessionDescriptionInit>}

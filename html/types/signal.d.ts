@@ -5,6 +5,8 @@
  * @returns {Promise<T | undefined>} undefined when the time was up first
  */
 export function within<T>(milliseconds: number, promise: Promise<T>): Promise<T | undefined>;
+/** What may be otherwise at the next try. All else that refuses a member is final. */
+export const PASSING: Set<string>;
 /**
  * A session with Janus over one WebSocket. It lives as long as its socket: once lost, make a new one.
  */
@@ -31,7 +33,7 @@ export class Session {
         keepalive?: number | undefined;
         onlost?: ((error: PortalError) => void) | undefined;
     });
-    onlost: (error: PortalError) => void;
+    onlost: ((error: PortalError) => void) | undefined;
     /** Connects and creates the session. */
     open(): Promise<void>;
     /**
@@ -44,6 +46,8 @@ export class Session {
     close(): Promise<void>;
     /** Forgets the session at once, without a word to Janus: its connection is of no use any more. */
     abandon(): void;
+    /** There is reason to doubt that the socket's other end is still there: that is known within seconds. */
+    probe(): void;
     #private;
 }
 import { PortalError } from './events.js';

@@ -41,6 +41,40 @@ test('a replaced track is the one that later members get, with its hints', async
 	assert.deepEqual([sent(first), sent(second)], [[], []])
 })
 
+test('tracks that are replaced and taken back without waiting end as they were left', async t => {
+	const { portal } = await joined(t)
+	const [connection] = portal.connections
+	const [camera, screen, other] = [track('camera'), track('screen'), track('other')]
+	portal.addTrack(camera)
+	portal.replaceTrack(camera, screen)
+	portal.replaceTrack(screen, camera)
+	await wait(5)
+	assert.deepEqual(sent(connection), ['camera'])
+	portal.replaceTrack(camera, other)
+	portal.removeTrack(other)
+	await wait(5)
+	assert.deepEqual(sent(connection), [], 'what was taken back is not sent')
+	await portal.setEncoding(camera, { maxBitrate: 1 })
+	portal.addTrack(camera)
+	connection.renew()
+	await eventually(() => connection.generation === 2)
+	portal.replaceTrack(camera, screen)
+	await wait(5)
+	assert.deepEqual(sent(connection), ['screen'], 'also where the RTCPeerConnection is another one')
+})
+
+test('who listens once hears once, also if what was there is gone before', async t => {
+	const { janus, portal } = await joined(t)
+	const heard = []
+	portal.on('connection', ({ id }) => heard.push(id), { once: true })
+	janus.push(1, { event: 'left', id: 'ada', reason: 'leave' })
+	await wait(5)
+	assert.deepEqual(heard, [])
+	janus.push(2, { event: 'joined', members: [bob] }, { event: 'joined', members: [{ id: 'carol', polite: true }] })
+	await wait(5)
+	assert.deepEqual(heard, ['bob'])
+})
+
 test('messages can be iterated over, by type, until the portal ends or one stops', async t => {
 	const { portal } = await joined(t)
 	const say = (type, payload) => portal.dispatchEvent(Object.assign(new Event('message'), { detail: { from: 'ada', type, payload } }))

@@ -65,13 +65,19 @@ export class FakePeerConnection extends EventTarget {
 
 	addTrack(track, ...streams) {
 		const parameters = { encodings: [{}] }
-		this.#senders.push({
+		const sender = {
 			track, streams, parameters,
-			async replaceTrack(by) { this.track = by },
+			/** The track becomes the other one only when the operation is done (W3C WebRTC, RTCRtpSender.replaceTrack). */
+			async replaceTrack(by) {
+				await null
+				this.track = by
+			},
 			getParameters: () => structuredClone(parameters),
 			setParameters: async changed => { Object.assign(parameters, changed) }
-		})
+		}
+		this.#senders.push(sender)
 		this.#update()
+		return sender
 	}
 
 	removeTrack(sender) {

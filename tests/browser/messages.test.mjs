@@ -143,6 +143,56 @@ test('a direct route through which nothing passes is left after a while, and use
 	assert.deepEqual([pair.got[1].length, pair.sides[0].route], [20, 'direct'])
 })
 
+test('what was refused is repeated once each time, however much was', async t => {
+	const clock = fakeTimeouts(t)
+	let given = 0
+	const full = async () => {
+		given++
+		return { code: 'recipient_full', retry_after: 1_000 }
+	}
+	const messages = new Messages({ direct: { open: () => false }, server: { open: () => true, send: full }, deliver() {} })
+	t.after(() => messages.close())
+	for (let i = 0; i < 5; i++) await messages.send(i)
+	for (let i = 0; i < 100; i++) {
+		clock.tick(100)
+		for (let turn = 0; turn < 5; turn++) await Promise.resolve()
+	}
+	/* Each second all five, and each three seconds the first to see whether it passes. */
+	assert.ok(given >= 50 && given <= 60, `${given} frames were given to the server in ten seconds`)
+})
+
+/* 2 Mbit/s each way, behind which acknowledgements wait for some four seconds. */
+test('a direct route on which much comes the other way is believed, late as acknowledgements are', async t => {
+	const clock = fakeTimeouts(t)
+	let now = 0
+	const got = [0, 0], through = { direct: 0, server: 0 }
+	const sides = [0, 1].map(side => {
+		let busy = 0
+		return new Messages({
+			direct: {
+				open: () => true,
+				send(frame) {
+					through.direct++
+					busy = Math.max(busy, now) + frame.length / 250
+					const copy = frame.slice()
+					setTimeout(() => sides[1 - side].receive(copy, 'direct'), busy - now + 30)
+				}
+			},
+			server: { open: () => true, send: async () => { through.server++ } },
+			deliver: (type, payload) => { got[side] += payload.byteLength }
+		})
+	})
+	t.after(() => sides.forEach(side => side.close()))
+	for (const side of sides) side.send(new Uint8Array(3_000_000))
+	for (; now < 20_000 && got.some(bytes => bytes < 3_000_000); now += 10) {
+		clock.tick(10)
+		for (let turn = 0; turn < 20; turn++) await Promise.resolve()
+	}
+	assert.deepEqual(got, [3_000_000, 3_000_000], `after ${now} ms`)
+	assert.equal(through.server, 0, `${through.server} frames went through the server, ${through.direct} directly`)
+	assert.ok(now < 14_000, `${now} ms; the line takes 12 s`)
+})
+
 test('a direct route that passes again is used again, also while the server’s is busy', async t => {
 	const clock = fakeTimeouts(t)
 	const pair = new Pair()

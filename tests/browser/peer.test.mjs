@@ -389,3 +389,23 @@ test('a closed connection is silent and says so once', async () => {
 	assert.deepEqual(pair.log.filter(({ from }) => from === 'polite'), [])
 	pair.close()
 })
+
+test('for somebody who leaves no connection is built anew: its channel closes before it is known to have left', async t => {
+	const clock = fakeTimeouts(t)
+	const { polite, impolite, close } = makePair()
+	t.after(close)
+	for (const leaves of [true, false]) {
+		const { pc, generation } = polite
+		pc.connectionState = 'connected'
+		polite.ownChannel.readyState = 'closed'
+		polite.ownChannel.dispatchEvent(new Event('close'))
+		clock.tick(900)
+		for (let turn = 0; turn < 5; turn++) await Promise.resolve()
+		assert.equal(polite.pc, pc)
+		if (leaves) pc.connectionState = 'closed'
+		clock.tick(200)
+		for (let turn = 0; turn < 5; turn++) await Promise.resolve()
+		assert.equal(polite.generation - generation, leaves ? 0 : 1, 'one whose SCTP has failed is')
+	}
+	impolite.close()
+})

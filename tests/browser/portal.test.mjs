@@ -5,7 +5,7 @@ import { Portal, PortalError } from '../../html/portal.js'
 import { Stream } from '../../html/stream.js'
 import { FakeJanus } from './fake-janus.mjs'
 import { FakePeerConnection } from './fake-rtc.mjs'
-import { eventually, wait } from './wait.mjs'
+import { eventually, fakeTimeouts, wait } from './wait.mjs'
 
 const ada = { id: 'ada', display: 'Ada', polite: true }
 const bob = { id: 'bob', polite: false }
@@ -37,6 +37,15 @@ function comesBack(janus, seq = () => 0) {
 	janus.handlers.join = body => body.ack === undefined ? join(body) : {
 		portal: 'success', resumed: true, room: 'home', id: 'me', seq: seq(), ack: body.ack, version: 9, n: body.ack, limits: janus.limits
 	}
+}
+
+/** The other side takes the offer. */
+async function answered(connection) {
+	await eventually(() => connection.pc.signalingState === 'have-local-offer')
+	const { name, round } = JSON.parse(connection.pc.localDescription.sdp)
+	const sdp = JSON.stringify({ name: connection.id, round: 1, to: `${name}.${round}`, tracks: [] })
+	connection.take('description', { generation: connection.generation, description: { type: 'answer', sdp } })
+	await eventually(() => connection.alive && connection.pc.signalingState === 'stable')
 }
 
 const refusal = (code, errorCode = 400) => ({ portal: 'error', error_code: errorCode, error: `No: ${code}`, code })
@@ -211,10 +220,11 @@ test('whoever leaves is closed at once, whoever vanished only when the direct co
 	assert.deepEqual(portal.connections, [])
 })
 
-test('whoever vanished without a direct connection is closed at once', async t => {
+test('whoever vanished without a direct connection is closed', async t => {
 	const { janus, portal, said } = await joined(t)
 	const [a] = portal.connections
 	janus.push(1, { event: 'left', id: 'ada', reason: 'timeout' })
+	await eventually(() => said('close').length === 1)
 	assert.deepEqual(said('close'), [a])
 })
 
@@ -231,10 +241,71 @@ test('a member that joins again under its id keeps a direct connection that hold
 test('a member that joins again under its id gets a connection of the next generation where the former one is gone', async t => {
 	const { janus, portal, said } = await joined(t)
 	const [a] = portal.connections
-	janus.push(1, { event: 'left', id: 'ada', reason: 'timeout' }, { event: 'joined', members: [ada] })
+	janus.push(1, { event: 'left', id: 'ada', reason: 'leave' })
+	const made = FakePeerConnection.all.length
+	janus.push(2, { event: 'joined', members: [ada] })
 	const again = portal.connections.find(({ id }) => id === 'ada')
-	assert.deepEqual([a.closed, said('close')], [true, [a]])
-	await eventually(() => again.generation === 2)
+	assert.deepEqual([a.closed, said('close'), again.generation], [true, [a], 2])
+	await wait(20)
+	assert.deepEqual([again.generation, FakePeerConnection.all.length - made], [2, 1], 'one RTCPeerConnection for it')
+})
+
+for (const polite of [true, false]) test(`an offer that was lost with a membership is made up for, by the ${polite ? 'polite' : 'impolite'} side`, async t => {
+	const { janus, portal } = await joined(t, { members: [{ id: 'ada', polite }] })
+	const [connection] = portal.connections
+	connection.ownChannel.readyState = 'open'
+	connection.pc.become('connected')
+	connection.pc.signalingState = 'have-local-offer'
+	const { join } = janus.handlers
+	janus.handlers.join = body => body.ack === undefined ? join(body) : refusal('member_gone', 447)
+	janus.sockets[0].drop()
+	await eventually(() => portal.state === 'resuming')
+	await eventually(() => portal.state === 'open')
+	if (polite) await eventually(() => connection.generation === 2)
+	else await eventually(() => janus.asked('relay').some(({ signals }) => signals.some(({ type }) => type === 'portal.renew')))
+})
+
+test('when the server began anew, nobody is lost who takes a moment longer to come back, nor what was sent meanwhile', async t => {
+	const { janus, portal, said } = await joined(t, { members: [ada], options: { RTCPeerConnection: null } })
+	const [connection] = portal.connections
+	const { join } = janus.handlers
+	janus.handlers.join = body => body.ack === undefined ? join(body) : refusal('member_gone', 447)
+	janus.members = []
+	janus.sockets[0].drop()
+	await eventually(() => portal.state === 'resuming')
+	await portal.send('chat', 'meanwhile')
+	await eventually(() => portal.state === 'open')
+	assert.deepEqual([portal.members, portal.connections, said('close')], [[], [connection], []])
+	janus.push(1, { event: 'joined', members: [ada] })
+	await eventually(() => janus.asked('relay').some(({ signals }) => signals.some(({ to, type }) => to === 'ada' && type === 'portal.data')))
+	assert.deepEqual([portal.connections, said('close')], [[connection], []])
+})
+
+test('of a negotiation that is refused one is begun anew, not one for each signal', async t => {
+	const { janus, portal } = await joined(t, { members: [] })
+	janus.handlers.relay = ({ signals }) => ({
+		portal: 'success', relayed: 0,
+		failed: signals.map(({ to }, index) => ({ index, to: [to], code: 'recipient_full', error_code: 445, error: 'full', retry_after: 60 }))
+	})
+	const made = FakePeerConnection.all.length
+	janus.push(1, { event: 'joined', members: [ada] })
+	const [connection] = portal.connections
+	await eventually(() => connection.generation === 3)
+	assert.equal(FakePeerConnection.all.length - made, 3)
+	const signals = janus.asked('relay').flatMap(({ signals }) => signals).filter(({ payload }) => payload.generation < 3)
+	assert.ok(signals.length > 2, `${signals.length} signals were refused`)
+})
+
+test('ICE servers that the browser refuses do not end a call when the member comes back', async t => {
+	const { janus, portal, said } = await joined(t)
+	comesBack(janus)
+	const back = janus.handlers.join
+	janus.handlers.join = body => ({ ...back(body), ice_servers: [{ urls: 'nonsense' }] })
+	for (const { pc } of portal.connections) t.mock.method(pc, 'setConfiguration', () => { throw new SyntaxError('no such scheme') })
+	janus.sockets[0].drop()
+	await eventually(() => portal.state === 'resuming')
+	await eventually(() => portal.state === 'open')
+	assert.deepEqual([portal.connections.length, said('close'), said('error').map(({ code }) => code)], [2, [], ['event_failed']])
 })
 
 test('what was configured is said again when the portal is joined again', async t => {
@@ -562,6 +633,46 @@ test('a page that goes says so and keeps the socket; shown again, it joins again
 	assert.equal(portal.state, 'closed')
 })
 
+test('a page that is shown again before there is a network joins when there is one', async t => {
+	const page = new EventTarget()
+	const { janus, portal, said } = await joined(t, { options: { page } })
+	page.dispatchEvent(new Event('pagehide'))
+	await eventually(() => janus.asked('leave').length === 1)
+	janus.refuse = true
+	t.mock.method(Math, 'random', () => 1)
+	page.dispatchEvent(new Event('pageshow'))
+	await eventually(() => janus.sockets.length === 2)
+	await wait(5)
+	assert.equal(portal.state, 'resuming')
+	janus.refuse = false
+	page.dispatchEvent(new Event('online'))
+	await eventually(() => portal.state === 'open')
+	assert.deepEqual([portal.members.length, portal.connections.length, said('error')], [2, 2, []])
+	page.dispatchEvent(new Event('pagehide'))
+	janus.refuse = true
+	page.dispatchEvent(new Event('pageshow'))
+	await eventually(() => portal.state === 'resuming')
+	await portal.close()
+	janus.refuse = false
+	await wait(20)
+	assert.equal(portal.state, 'closed', 'close() ends it')
+})
+
+test('a portal whose membership was ended does not listen to its page any more', async t => {
+	const page = new EventTarget()
+	let listeners = 0
+	const add = page.addEventListener.bind(page)
+	page.addEventListener = (type, listener, options) => {
+		listeners++
+		options.signal.addEventListener('abort', () => listeners--)
+		add(type, listener, options)
+	}
+	const { janus, portal, said } = await joined(t, { options: { page } })
+	assert.ok(listeners > 0)
+	janus.pushData({ portal: 'closed', reason: 'kicked' })
+	assert.deepEqual([portal.state, said('error').map(({ code }) => code), listeners], ['closed', ['kicked'], 0])
+})
+
 test('leave is sent even when the window is full', async t => {
 	const page = new EventTarget()
 	const { janus, portal } = await joined(t, { members: [], limits: { window: 1 }, options: { page } })
@@ -642,7 +753,7 @@ test('a membership that is gone begins anew under the same key; connections that
 	portal.on('rejoined', info => rejoined.push(info))
 	const [a] = portal.connections
 	a.ownChannel.readyState = 'open'
-	a.pc.become('connected')
+	await answered(a)
 	const { pc } = a
 	const { join } = janus.handlers
 	janus.handlers.relay = () => undefined
@@ -656,7 +767,7 @@ test('a membership that is gone begins anew under the same key; connections that
 	assert.deepEqual(janus.asked('join').map(({ attempt, ack }) => [attempt, ack]), [[1, undefined], [2, 0], [3, undefined]])
 	assert.equal(new Set(janus.asked('join').map(({ key }) => key)).size, 1)
 	assert.deepEqual([rejoined.length, a.closed, a.pc === pc], [1, false, true])
-	assert.deepEqual([portal.members.map(({ id }) => id), said('close').map(({ id }) => id)], [['ada', 'carol'], ['bob']])
+	assert.deepEqual([portal.members.map(({ id }) => id), said('close')], [['ada', 'carol'], []], 'bob may only take longer')
 })
 
 test('the ICE servers of the server are used, and renewed on connections that live', async t => {
@@ -808,6 +919,24 @@ for (const [what, type, on] of returns) test(`${what} ends the wait before the n
 	on(page).dispatchEvent(new Event(type))
 	await eventually(() => portal.state === 'open')
 	assert.equal(janus.sockets.length, 3)
+})
+
+for (const [what, type, on] of returns) test(`after ${what} a connection that is dead without a word is found out within seconds`, async t => {
+	const page = Object.assign(new EventTarget(), { document: Object.assign(new EventTarget(), { hidden: false }) })
+	const { janus, portal } = await joined(t, { options: { page } })
+	comesBack(janus)
+	const clock = fakeTimeouts(t)
+	on(page).dispatchEvent(new Event(type))
+	clock.tick(1)
+	clock.tick(5_000)
+	assert.equal(portal.state, 'open', 'one that answers is kept')
+	clock.tick(1)
+	janus.deaf = true
+	on(page).dispatchEvent(new Event(type))
+	clock.tick(4_900)
+	assert.equal(portal.state, 'open')
+	clock.tick(200)
+	assert.equal(portal.state, 'resuming')
 })
 
 test('closing ends coming back', async () => {

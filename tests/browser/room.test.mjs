@@ -29,7 +29,7 @@ class FakeRoom {
 		janus.handlers.leave = () => this.#leave(id)
 		janus.handlers.relay = ({ seq, signals }) => this.#relay(id, seq, signals)
 		const portal = new Portal({ url: 'ws://127.0.0.1:1/', room: 'home', WebSocket: janus.WebSocket, RTCPeerConnection: FakePeerConnection })
-		return { portal, janus, drop: () => this.#drop(id, janus) }
+		return { portal, janus, drop: ends => this.#drop(id, janus, ends) }
 	}
 
 	#tell(to, event) {
@@ -84,16 +84,20 @@ class FakeRoom {
 		return { portal: 'success', relayed: 1, failed }
 	}
 
-	#drop(id, janus) {
+	/** With `ends` the membership is over before the member comes back. */
+	#drop(id, janus, ends) {
 		const member = this.members.get(id)
 		janus.sockets.at(-1)?.drop()
 		if (!member || member.away) return
 		member.away = true
 		for (const other of this.#others(id)) this.#tell(other, { event: 'away', id })
+		if (!ends) return
+		this.members.delete(id)
+		for (const other of this.#others(id)) this.#tell(other, { event: 'left', id, reason: 'timeout' })
 	}
 }
 
-async function schedule(seed) {
+async function schedule(seed, members = []) {
 	const random = randomness(seed)
 	const chance = share => random() < share
 	FakePeerConnection.delay = () => random() * 2
@@ -103,18 +107,24 @@ async function schedule(seed) {
 	globalThis.DecompressionStream = INFLATE
 	if (chance(0.3)) delete globalThis.DecompressionStream
 	const room = new FakeRoom(random)
-	const members = []
 	const made = []
 	const errors = []
+	let ended = false
+	const add = (member, i) => {
+		const track = { id: `${members.indexOf(member) + 1}.${i}` }
+		member.tracks.push(track)
+		member.portal.addTrack(track)
+	}
 	const enter = async () => {
 		const member = { ...room.portal(), tracks: [], heard: new Map() }
 		members.push(member)
 		member.portal.on('error', error => errors.push(`${error.code}: ${error.message}`))
 		member.portal.on('connection', connection => {
 			made.push({ connection, first: connection.generation })
-			member.heard.set(connection.id, connection)
+			member.heard.set(connection, new Set())
+			connection.on('track', ({ track }) => member.heard.get(connection).add(track.id))
 		})
-		if (chance(0.6)) member.tracks.push(`${members.length}.0`) && member.portal.addTrack({ id: `${members.length}.0` })
+		if (chance(0.6)) add(member, 'first')
 		await member.portal.join().catch(() => {})
 	}
 	await Promise.all([enter(), enter(), enter()])
@@ -128,32 +138,45 @@ async function schedule(seed) {
 		else if (what < 0.2 && there.length > 2) {
 			member.leaving = true
 			member.portal.close()
-		} else if (what < 0.4) member.drop()
-		else if (what < 0.7) {
-			const id = `${members.indexOf(member) + 1}.${i}`
-			member.tracks.push(id)
-			member.portal.addTrack({ id })
+		} else if (what < 0.4) {
+			const ends = chance(0.3)
+			ended ||= ends
+			member.drop(ends)
+			// Also while it is not there.
+			if (chance(0.5)) add(member, i)
+		} else if (what < 0.65) add(member, i)
+		else if (what < 0.7 && member.tracks.length > 0) member.portal.removeTrack(member.tracks.shift())
+		else if (what < 0.75 && member.tracks.length > 0) {
+			const by = { id: `${members.indexOf(member) + 1}.${i}` }
+			member.portal.replaceTrack(member.tracks.shift(), by)
+			member.portal.removeTrack(by)
 		} else if (what < 0.85) member.portal.connections[0]?.pc.restartIce()
 		else member.portal.connections[0]?.renew()
 	}
+	const same = (ids, tracks) => ids.length === tracks.length && tracks.every(({ id }) => ids.includes(id))
 	const there = () => members.filter(({ portal }) => portal.state === 'open')
-	const pairs = () => there().flatMap(member => member.portal.connections.map(connection => ({ member, connection })))
-	const settled = () => there().every(({ portal }) => portal.connections.length === there().length - 1) && members.every(({ portal }) =>
+	// Who was away when somebody left keeps that connection for as long as it holds, and these hold for ever.
+	const pairs = () => there().flatMap(member => member.portal.connections.filter(({ id }) => room.members.has(id))
+		.map(connection => ({ member, connection })))
+	const settled = () => pairs().length === there().length * (there().length - 1) && members.every(({ portal }) =>
 		portal.state === 'open' || portal.state === 'closed') && pairs().every(({ member, connection }) => {
 		const other = there().find(({ portal }) => portal.id === connection.id)
 		const back = other?.portal.connections.find(({ id }) => id === member.portal.id)
 		return back && connection.pc.signalingState === 'stable' && connection.pc.connectionState === 'connected'
 			&& connection.generation === back.generation
-			&& other.tracks.every(id => connection.pc.remoteDescription && JSON.parse(connection.pc.remoteDescription.sdp).tracks.includes(id))
+			&& connection.pc.remoteDescription && same(JSON.parse(connection.pc.remoteDescription.sdp).tracks, other.tracks)
+			&& other.tracks.every(({ id }) => member.heard.get(connection).has(id))
 	})
 	const tell = () => `seed ${seed}: ${JSON.stringify(pairs().map(({ member, connection }) => [member.portal.id, connection.id, connection.generation,
-		connection.pc.signalingState, connection.pc.connectionState]))}; the portals: ${members.map(({ portal }) => `${portal.id} ${portal.state}`)}; in the room: ${
+		connection.pc.signalingState, connection.pc.connectionState,
+		JSON.parse(connection.pc.remoteDescription?.sdp ?? '{}').tracks, [...member.heard.get(connection)]]))}; tracks: ${members.map(({ tracks }) => tracks.map(({ id }) => id).join('+'))}; the portals: ${members.map(({ portal }) => `${portal.id} ${portal.state}`)}; in the room: ${
 		[...room.members.values()].map(({ id, away }) => `${id}${away ? ' (away)' : ''}`)}; ${errors}`
 	await eventually(settled, tell, 15_000)
-	assert.deepEqual(errors, [], `seed ${seed}`)
+	// Of what is said around the end of a membership the description may be lost, and not the candidates.
+	const expected = error => ended && error.includes('A candidate was refused')
+	assert.deepEqual(errors.filter(error => !expected(error)), [], `seed ${seed}`)
 	const generations = made.reduce((sum, { connection, first }) => sum + connection.generation - first + 1, 0)
 	assert.ok(FakePeerConnection.all.length <= generations, `seed ${seed}: ${FakePeerConnection.all.length} RTCPeerConnections for ${generations} generations`)
-	await Promise.all(members.map(({ portal }) => portal.close()))
 	FakePeerConnection.delay = () => 0
 	FakePeerConnection.chatter = ''
 	return { members: members.length, connections: made.length, pcs: FakePeerConnection.all.length, generations }
@@ -162,7 +185,8 @@ async function schedule(seed) {
 test('joins, leaves, drops, tracks, restarts and renewals in any order end with every pair stable, each with the tracks of the other', { timeout: 120_000 }, async t => {
 	const sum = {}
 	for (let i = 0; i < 25; i++) {
-		const counts = await schedule((SEED + i) >>> 0)
+		const members = []
+		const counts = await schedule((SEED + i) >>> 0, members).finally(() => Promise.all(members.map(({ portal }) => portal.close())))
 		for (const [name, count] of Object.entries(counts)) sum[name] = (sum[name] ?? 0) + count
 	}
 	t.diagnostic(`seeds ${SEED} and the 24 after it: ${JSON.stringify(sum)}`)
