@@ -19,8 +19,9 @@ const INTERRUPTED = 5_000
  * had ever connected do not agree on who begins with DTLS when the other one offers the restart, and need half a minute. */
 const GIVE_WAY = 5_000
 
-/** For so long whoever ends its side of a connection may be one that leaves. */
-const FAREWELL = 1_000
+/** What is still broken so long after an ICE restart will not be mended by it: a Firefox in which a connection has failed restores ICE, and not
+ * DTLS. */
+const RESTARTED = 10_000
 
 /**
  * Hints for sending a track, as in RTCRtpEncodingParameters.
@@ -292,7 +293,6 @@ export class Connection extends Emitter {
 		const sender = this.#senders.get(track)
 		if (sender) this.#pc.removeTrack(sender)
 		this.#senders.delete(track)
-		this.#encodings.delete(track)
 	}
 
 	/**
@@ -310,11 +310,10 @@ export class Connection extends Emitter {
 		const encoding = this.#encodings.get(track)
 		if (encoding) this.#encodings.set(by, encoding)
 		this.#encodings.delete(track)
-		const sender = this.#senders.get(track)
-		if (!sender) return
+		const sender = /** @type {RTCRtpSender} */ (this.#senders.get(track))
 		this.#senders.delete(track)
 		this.#senders.set(by, sender)
-		await sender.replaceTrack(by)
+		await sender?.replaceTrack(by)
 	}
 
 	/**
@@ -414,13 +413,16 @@ export class Connection extends Emitter {
 		if (BROKEN.includes(this.#pc.connectionState)) this.#mend(0)
 	}
 
-	/** @param {number} wait milliseconds to see first whether it mends itself */
-	#mend(wait) {
+	/**
+	 * @param {number} wait milliseconds to see first whether it mends itself
+	 * @param {any} [restarts] whether an ICE restart may do; not every RTCPeerConnection outside of browsers has one, and another one does as well
+	 */
+	#mend(wait, restarts = (this.polite || this.#established) && /** @type {any} */ (this.#pc).restartIce) {
 		const mend = () => {
 			if (this.closed || !BROKEN.includes(this.#pc.connectionState) || !this.#mayRestart()) return
-			// Not every RTCPeerConnection outside of browsers can restart ICE: another one does as well.
-			if ((this.polite || this.#established) && this.#pc.restartIce) this.#pc.restartIce()
-			else this.renew()
+			if (!restarts) return this.renew()
+			this.#pc.restartIce()
+			this.#mend(RESTARTED, false)
 		}
 		clearTimeout(this.#mendTimer)
 		if (!this.polite) wait += GIVE_WAY
@@ -478,8 +480,7 @@ export class Connection extends Emitter {
 			this.rerouted()
 			this.#stateChanged(pc)
 			// SCTP has failed, or the other side thinks that the connection is over: the library never closes it.
-			// If it left, that is known in a moment.
-			setTimeout(() => this.#stale(pc) || pc.connectionState === 'connected' && this.renew(), FAREWELL)
+			if (pc.connectionState === 'connected') this.renew()
 		})
 		hear(this.ownChannel, 'message', ({ data }) => {
 			if (data instanceof ArrayBuffer) this.#messages.receive(new Uint8Array(data), 'direct')

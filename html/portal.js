@@ -710,7 +710,7 @@ export class Portal extends Emitter {
 	 * @param {any} options
 	 * @param {number} [grace] milliseconds for one that is on its way back, as everybody is when the server has begun anew
 	 */
-	#farewell({ id, reason }, grace = 0) {
+	#farewell({ id, reason }, grace) {
 		this.#members.delete(id)
 		if (reason === 'timeout' || reason === 'too_slow') this.#linger(id, grace)
 		else this.#connections.get(id)?.close()
@@ -719,7 +719,7 @@ export class Portal extends Emitter {
 	// A drop of the signalling says nothing about the direct connection.
 	/**
 	 * @param {string} id
-	 * @param {number} grace milliseconds, if the direct connection does not hold
+	 * @param {number} [grace] milliseconds, if the direct connection does not hold
 	 */
 	#linger(id, grace) {
 		const connection = this.#connections.get(id)

@@ -390,22 +390,31 @@ test('a closed connection is silent and says so once', async () => {
 	pair.close()
 })
 
-test('for somebody who leaves no connection is built anew: its channel closes before it is known to have left', async t => {
+for (const polite of [true, false]) test(`a connection that an ICE restart does not mend is replaced, the ${polite ? 'polite' : 'impolite'} side sees to it`, async t => {
+	const pair = makePair()
+	t.after(pair.close)
+	await eventually(() => connected(pair))
+	await wait(20)
 	const clock = fakeTimeouts(t)
-	const { polite, impolite, close } = makePair()
-	t.after(close)
-	for (const leaves of [true, false]) {
-		const { pc, generation } = polite
-		pc.connectionState = 'connected'
-		polite.ownChannel.readyState = 'closed'
-		polite.ownChannel.dispatchEvent(new Event('close'))
-		clock.tick(900)
-		for (let turn = 0; turn < 5; turn++) await Promise.resolve()
-		assert.equal(polite.pc, pc)
-		if (leaves) pc.connectionState = 'closed'
-		clock.tick(200)
-		for (let turn = 0; turn < 5; turn++) await Promise.resolve()
-		assert.equal(polite.generation - generation, leaves ? 0 : 1, 'one whose SCTP has failed is')
+	const broken = polite ? pair.polite : pair.impolite
+	const { pc } = broken
+	const restarts = t.mock.method(pc, 'restartIce', () => {})
+	const pass = async milliseconds => {
+		for (let i = 0; i < milliseconds; i += 100) {
+			clock.tick(100)
+			for (let turn = 0; turn < 10; turn++) await Promise.resolve()
+		}
 	}
-	impolite.close()
+	const givesWay = polite ? 0 : 5_000
+	pc.become('failed')
+	await pass(givesWay + 100)
+	assert.equal(restarts.mock.callCount(), 1)
+	await pass(9_500 + givesWay)
+	assert.deepEqual([broken.pc, broken.generation], [pc, 1])
+	await pass(1_000)
+	assert.notEqual(broken.pc, pc)
+	assert.deepEqual([broken.generation, restarts.mock.callCount()], [2, 1])
+	await pass(1_000)
+	assert.ok(connected(pair))
+	assert.deepEqual([pair.polite.generation, pair.impolite.generation], [2, 2])
 })

@@ -14,9 +14,9 @@ const UNSHARE = process.getuid() === 0 ? ['--net'] : ['--user', '--map-root-user
 const canUnshare = process.getuid() === 0 || spawnSync('unshare', [...UNSHARE, 'true']).status === 0
 const noNetwork = canUnshare ? false : 'who is not root may not make a network here, not even in a namespace'
 
-test('Chromium and Firefox are in one room: video, messages, changes of tracks, a server that goes', { timeout: 240_000, skip: noNetwork }, async t => {
+test('Chromium and Firefox are in one room: video, messages, changes of tracks, a server that goes', { timeout: 360_000, skip: noNetwork }, async t => {
 	const child = spawn('unshare', [...UNSHARE, '--kill-child', '--fork', '--pid', '--mount-proc',
-		'sh', '-c', NETWORK, 'sh', process.execPath, INSIDE], { stdio: ['ignore', 'pipe', 'pipe'], timeout: 200_000, killSignal: 'SIGKILL' })
+		'sh', '-c', NETWORK, 'sh', process.execPath, INSIDE], { stdio: ['ignore', 'pipe', 'pipe'], timeout: 320_000, killSignal: 'SIGKILL' })
 	let said = ''
 	for (const output of [child.stdout, child.stderr]) output.on('data', data => { said += data })
 	const code = await new Promise((resolve, reject) => child.on('close', resolve).on('error', reject))

@@ -4,6 +4,7 @@
  * candidate on loopback alone, so there has to be another address, and no packet is to leave the machine.
  */
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import puppeteer from 'puppeteer-core'
 import { launchChromium, startServer, until } from '../lab.mjs'
 
@@ -57,6 +58,16 @@ const frames = tab => tab.do(() => Promise.all(window.portal.connections.map(asy
 	const reports = [...(await pc.getStats()).values()].filter(({ type, kind }) => type === 'inbound-rtp' && kind === 'video')
 	return reports.reduce((sum, { framesReceived = 0 }) => sum + framesReceived, 0)
 })))
+
+/** With `dark` the browsers do not reach each other: no UDP can be sent in the namespace. */
+function tunnel(dark) {
+	const rule = (...words) => execFileSync('ip', ['rule', ...words])
+	if (!dark) return rule('del', 'pref', '0', 'ipproto', 'udp')
+	if (!tunnel.prepared) rule('add', 'pref', '1', 'lookup', 'local')
+	rule('add', 'pref', '0', 'ipproto', 'udp', 'blackhole')
+	if (!tunnel.prepared) rule('del', 'pref', '0', 'lookup', 'local')
+	tunnel.prepared = true
+}
 
 async function scenario(name, work) {
 	running = name
@@ -125,6 +136,35 @@ try {
 		for (const tab of tabs) {
 			const before = await frames(tab)
 			await until(`${tab.name} gets frames after it`, async () => (await frames(tab)).every((count, i) => count > before[i] + 10), 30_000)
+		}
+	})
+
+	await scenario('a tunnel, in which neither the server nor the others can be reached, ends as if it had not been', async () => {
+		const states = () => Promise.all(tabs.map(tab => tab.do(() => window.portal.connections.map(({ pc }) => pc.connectionState))))
+		const ids = await Promise.all(tabs.map(tab => tab.do(() => window.portal.connections.map(({ id }) => id).sort())))
+		for (const tab of tabs) await tab.do(() => { window.heard.length = 0 })
+		tunnel(true)
+		web.cut(true)
+		try {
+			for (const tab of tabs) await until(`${tab.name} is resuming`, () => tab.do(() => window.portal.state === 'resuming'))
+			for (const tab of tabs) await tab.do(() => { for (let n = 0; n < 20; n++) window.portal.send('tunnel', n) })
+			await until('no connection holds', async () => (await states()).flat().every(state => state !== 'connected'), 30_000)
+		} finally {
+			tunnel(false)
+			web.cut(false)
+		}
+		await until('all are connected again', async () => (await states()).flat().every(state => state === 'connected'), 60_000)
+			.catch(async error => { throw new Error(`${error.message}: ${JSON.stringify(await states())}`) })
+		for (const [i, tab] of tabs.entries()) {
+			const before = await frames(tab)
+			await until(`${tab.name} gets frames after it`, async () => (await frames(tab)).every((count, i) => count > before[i] + 10), 30_000)
+			await until(`${tab.name} hears all`, () => tab.do(() => window.heard.length >= 60), 20_000)
+			const heard = await tab.do(() => window.heard)
+			for (const other of tabs.filter(other => other !== tab)) {
+				assert.deepEqual(heard.filter(line => line.startsWith(other.name)), Array.from({ length: 20 }, (_, n) => `${other.name} tunnel ${n}`))
+			}
+			assert.equal(heard.length, 60, `${tab.name} heard ${heard.filter(line => !line.includes(' tunnel '))}`)
+			assert.deepEqual(await tab.do(() => window.portal.connections.map(({ id }) => id).sort()), ids[i])
 		}
 	})
 
