@@ -69,6 +69,21 @@ function tunnel(dark) {
 	tunnel.prepared = true
 }
 
+/** Of each page how it sees the others: to be read when something went wrong. */
+const shown = page => page.do(() => [window.portal.state, ...window.portal.connections.map(({ id, polite, generation, pc }) =>
+	[id.slice(0, 4), polite, generation, pc.connectionState, pc.iceConnectionState, pc.signalingState].join())])
+
+/** Where an ICE restart did not mend it, the connection is another one, and counts anew. */
+async function picturesGoOn(tab, tabs) {
+	const least = await frames(tab)
+	await until(`${tab.name} gets frames after it`, async () => (await frames(tab)).every((count, i) => {
+		least[i] = Math.min(least[i], count)
+		return count > least[i] + 10
+	}), 45_000).catch(async error => {
+		throw new Error(`${error.message}: ${await frames(tab)} frames, at least ${least}; ${JSON.stringify(await Promise.all(tabs.map(shown)))}`)
+	})
+}
+
 async function scenario(name, work) {
 	running = name
 	await work()
@@ -134,8 +149,7 @@ try {
 		for (const tab of tabs) await until(`${tab.name} is back`, () => tab.do(() => window.portal.state === 'open'), 40_000)
 		await tabs[1].do(() => { for (const { pc } of window.portal.connections) pc.restartIce() })
 		for (const tab of tabs) {
-			const before = await frames(tab)
-			await until(`${tab.name} gets frames after it`, async () => (await frames(tab)).every((count, i) => count > before[i] + 10), 30_000)
+			await picturesGoOn(tab, tabs)
 		}
 	})
 
@@ -156,8 +170,7 @@ try {
 		await until('all are connected again', async () => (await states()).flat().every(state => state === 'connected'), 60_000)
 			.catch(async error => { throw new Error(`${error.message}: ${JSON.stringify(await states())}`) })
 		for (const [i, tab] of tabs.entries()) {
-			const before = await frames(tab)
-			await until(`${tab.name} gets frames after it`, async () => (await frames(tab)).every((count, i) => count > before[i] + 10), 30_000)
+			await picturesGoOn(tab, tabs)
 			await until(`${tab.name} hears all`, () => tab.do(() => window.heard.length >= 60), 20_000)
 			const heard = await tab.do(() => window.heard)
 			for (const other of tabs.filter(other => other !== tab)) {
