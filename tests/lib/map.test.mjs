@@ -6,7 +6,7 @@ import { test } from 'node:test'
 
 const PLUGIN = new URL('../../plugin/', import.meta.url)
 
-test('each name in the map of the plugin is defined in the line that the map gives', async () => {
+test('each name in the map of the plugin is in the line that the map gives', async () => {
 	const map = await readFile(new URL('README.md', PLUGIN), 'utf8')
 	const places = [...map.matchAll(/`(\w+)(?:\(\)|\[\])?` \(`([\w./-]+):(\d+)`\)/g)]
 	assert.ok(places.length >= 20, `${places.length} places`)
