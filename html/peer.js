@@ -293,6 +293,7 @@ export class Connection extends Emitter {
 		const sender = this.#senders.get(track)
 		if (sender) this.#pc.removeTrack(sender)
 		this.#senders.delete(track)
+		this.#encodings.delete(track)
 	}
 
 	/**
@@ -308,10 +309,10 @@ export class Connection extends Emitter {
 		this.#tracks.delete(track)
 		this.#tracks.set(by, streams)
 		const encoding = this.#encodings.get(track)
-		if (encoding) this.#encodings.set(by, encoding)
-		this.#encodings.delete(track)
 		const sender = /** @type {RTCRtpSender} */ (this.#senders.get(track))
 		this.#senders.delete(track)
+		this.#encodings.delete(track)
+		if (encoding) this.#encodings.set(by, encoding)
 		this.#senders.set(by, sender)
 		await sender?.replaceTrack(by)
 	}
