@@ -481,6 +481,7 @@ export class Portal extends Emitter {
 		const reply = await this.#ask(peer)
 		// Only who joins is told who is there; if the answer to that was lost, one has to ask.
 		const { members, n } = reply.members || !this.#fresh ? reply : await peer.request({ request: 'sync' })
+		// As if an event said it: servers that the browser refuses are told, and end no call.
 		this.#tryToHandle(Infinity, { ...reply, event: 'ice' })
 		return { peer, reply, members, n }
 	}
