@@ -7,6 +7,12 @@ import { PASSING } from './signal.js'
 /** @typedef {import('./events.js').PortalError} PortalError */
 /** @typedef {import('./peer.js').Connection} Connection */
 
+/**
+ * @typedef {object} InfoSignal who is in the room
+ * @property {string} id one's own
+ * @property {{id: string, polite: boolean}[]} members the others
+ */
+
 /** Before the first try to enter a room succeeds, the next one comes after so many milliseconds. */
 const RETRY = 2_000
 
@@ -87,7 +93,7 @@ export class Portal extends EventEmitter {
 
 /**
  * A room, entered as soon as this is made. Events: `connection` (Portal), `disconnection` (Portal), `info`
- * ({id, members: [{id, polite}]}), `error` (Error), `debug` (string, …).
+ * (InfoSignal), `error` (Error), `debug` (string, …).
  */
 export class PortalGun extends EventEmitter {
 	/** @type {Map<string, Portal>} */
@@ -110,7 +116,9 @@ export class PortalGun extends EventEmitter {
 		this.#room.on('connection', connection => this.#connected(connection))
 		this.#room.on('close', ({ id }) => this.#disconnected(id))
 		this.#room.on('info', ({ id, members }) => {
-			this.emit('info', { id, members: members.map((/** @type {import('./portal.js').Member} */ { id, polite }) => ({ id, polite })) })
+			this.emit('info', /** @type {InfoSignal} */ ({
+				id, members: members.map((/** @type {import('./portal.js').Member} */ { id, polite }) => ({ id, polite }))
+			}))
 		})
 		this.#room.on('state', state => this.emit('debug', `state@${state}`))
 		this.#room.on('error', error => this.#failed(error))

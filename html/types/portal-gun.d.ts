@@ -53,7 +53,7 @@ export class Portal extends EventEmitter {
 }
 /**
  * A room, entered as soon as this is made. Events: `connection` (Portal), `disconnection` (Portal), `info`
- * ({id, members: [{id, polite}]}), `error` (Error), `debug` (string, …).
+ * (InfoSignal), `error` (Error), `debug` (string, …).
  */
 export class PortalGun extends EventEmitter {
     /**
@@ -83,3 +83,19 @@ export class SignalingChannel {
 }
 export type PortalError = import("./events.js").PortalError;
 export type Connection = import("./peer.js").Connection;
+/**
+ * who is in the room
+ */
+export type InfoSignal = {
+    /**
+     * one's own
+     */
+    id: string;
+    /**
+     * the others
+     */
+    members: {
+        id: string;
+        polite: boolean;
+    }[];
+};

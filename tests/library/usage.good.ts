@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a program in TypeScript may write; it has to compile.
 import { Connection, Portal, PortalError, PortalGun } from 'janus-portal'
-import { debounce, PortalGun as Gun, RoomNotFoundError } from 'janus-portal/portal-gun.js'
+import { debounce, type InfoSignal, PortalGun as Gun, RoomNotFoundError } from 'janus-portal/portal-gun.js'
 
 const portal: Portal = new Portal({ room: 'home', url: 'wss://example.org/janus', display: 'Ada', metadata: { team: 1 }, statsInterval: 1000 })
 const stop: () => void = portal.on('connection', connection => {
@@ -27,6 +27,7 @@ try {
 }
 const gun: Gun = new PortalGun({ room: 'home', url: new URL('wss://example.org/janus'), rtc: {} })
 gun.addEventListener('connection', debounce(10, () => {}))
+gun.addEventListener('info', ({ id, members }: InfoSignal) => console.log(id, members.map(({ polite }) => polite)))
 console.log(names, ids, new RoomNotFoundError('x').room, gun.connections.size)
 stop()
 await portal.close()
