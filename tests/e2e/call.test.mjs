@@ -69,6 +69,17 @@ scenario('files, devices, the link of the room, how good the connection is', asy
 		for (const { dataset } of document.querySelectorAll('.tile.speaking')) window.speaking.add(dataset.id)
 		return window.speaking.size === 2
 	}))
+	await bob.page.click('#microphone')
+	const speaks = () => ada.page.evaluate(async () => {
+		let [other, own] = [false, false]
+		for (const end = performance.now() + 3_000; performance.now() < end; await new Promise(resolve => setTimeout(resolve, 50))) {
+			other ||= Boolean(document.querySelector('.tile.speaking:not(.own)'))
+			own ||= Boolean(document.querySelector('.tile.speaking.own'))
+		}
+		return { other, own }
+	})
+	await ada.until('Bob, who is muted, not to speak', async () => String(Object.values(await speaks())) === 'false,true', 20_000)
+	await bob.page.click('#microphone')
 	await ada.page.evaluate(() => {
 		const chosen = new DataTransfer()
 		chosen.items.add(new File(['x'.repeat(300_000)], 'notes <b>.html', { type: 'text/html' }))
@@ -115,4 +126,31 @@ scenario('nothing serious for axe-core: lobby, creating, managing, devices, phon
 	await admin.page.click('#connect button')
 	await admin.until('rooms', () => admin.page.$('#rooms li'))
 	await accessible(admin, 'the page for administrators')
+})
+
+scenario('a program for @openlab/portals has its call in a browser: pictures both ways, and word of who goes', async () => {
+	const tabs = [await lab.open(), await lab.open()]
+	for (const tab of tabs) await tab.page.evaluate(async () => {
+		const { PortalGun } = await import('./portal-gun.js')
+		const stream = await navigator.mediaDevices.getUserMedia({ video: true })
+		window.videos = new Map()
+		window.portalGun = new PortalGun({ room: 'misc', url: new URL(`ws://${location.host}/janus`), rtc: { iceServers: [] } })
+		window.portalGun.addEventListener('info', info => { window.info = info })
+		window.portalGun.addEventListener('connection', portal => {
+			portal.addMediaStream(stream)
+			portal.peer.addEventListener('track', ({ streams }) => {
+				const video = Object.assign(document.createElement('video'), { srcObject: streams[0], muted: true })
+				video.play().catch(() => {})
+				window.videos.set(portal.target.id, video)
+			})
+		})
+		window.portalGun.addEventListener('disconnection', portal => window.videos.delete(portal.target.id))
+	})
+	for (const tab of tabs) await tab.until('the picture of the other', () => tab.page.evaluate(() =>
+		[...window.videos.values()].some(({ videoWidth, currentTime }) => videoWidth > 0 && currentTime > 0)))
+	const [info, other] = await Promise.all(tabs.map(tab => tab.page.evaluate(() => window.info)))
+	assert.deepEqual(info.members, [{ id: other.id, polite: !other.members[0].polite }])
+	await tabs[0].page.evaluate(() => window.portalGun.close())
+	await tabs[1].until('word that it is gone', () => tabs[1].page.evaluate(() => window.videos.size === 0 && window.portalGun.connections.size === 0))
+	for (const tab of tabs) assert.deepEqual(tab.errors, [])
 })

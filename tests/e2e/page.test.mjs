@@ -77,11 +77,14 @@ scenario('a tab that is reloaded is gone from the others\' grids until it joins 
 	clean(ada, bob)
 })
 
-scenario('a tab that dies without a word is gone from the others\' grids', async () => {
+scenario('a tab that dies without a word is away, and then gone from the others\' grids', async () => {
 	const [ada, bob] = [await lab.enter('misc', 'Ada'), await lab.enter('misc', 'Bob')]
 	await ada.until('the connection', async () => (await ada.flows())[0]?.state === 'connected')
 	const session = await bob.page.createCDPSession()
+	const away = () => ada.page.evaluate(() => document.querySelectorAll('.tile.away').length)
+	assert.equal(await away(), 0)
 	session.send('Page.crash').catch(() => {})
+	await ada.until('Bob to be away', async () => await away() === 1)
 	await ada.until('Bob\'s tile to go', async () => String(await ada.tiles()) === 'Ada (you)', 30_000)
 	assert.deepEqual(await ada.flows(), [])
 	clean(ada)

@@ -60,6 +60,25 @@ describe('TURN', () => {
 		}
 	})
 
+	scenario('the page says of a connection through coturn that it is one', async () => {
+		const tabs = []
+		for (const name of ['Ada', 'Bob']) {
+			const tab = await lab.open()
+			await tab.page.evaluateOnNewDocument(() => {
+				window.RTCPeerConnection = class extends RTCPeerConnection {
+					constructor(configuration) {
+						super({ ...configuration, iceTransportPolicy: 'relay' })
+					}
+				}
+			})
+			await tab.page.reload()
+			await tab.enter('home', name)
+			tabs.push(tab)
+		}
+		for (const tab of tabs) await tab.until('how the connection goes', async () =>
+			/^through a server · \d+ ms$/.test(await tab.text('.tile:not(.own) .way')), 20_000)
+	})
+
 	scenario('with a wrong credential coturn lets nobody through: it is not open to everybody', async () => {
 		const wrong = [{ urls: turn.url, username: `${Math.round(Date.now() / 1000) + 600}:x`, credential: 'wrong' }]
 		const before = turn.log().length
