@@ -221,6 +221,8 @@ function writeSettings({ folder, admin, ports }, options, name, secret) {
 	}))
 	write('janus.jcfg', withSettings(sample('janus/janus.jcfg.sample') + watched, {
 		'general.configs_folder': conf,
+		/* What starts is of use to whoever looks for a fault. */
+		'general.debug_level': 4,
 		'general.plugins_folder': join(folder, 'plugins'),
 		'general.transports_folder': join(folder, 'transports'),
 		/* Empty folders: no event handler and no logger of the system's Janus. */
