@@ -16,7 +16,6 @@ struct portal_call {
 	size_t weight;           /*!< of the body */
 	const char *name;        /*!< of the request, if there is one of that name; static */
 	bool watched;            /*!< whether those who watch the server are told if it is refused */
-	guint delay;             /*!< milliseconds that a refusal is kept back */
 	portal_failure failure;  /*!< why there is no reply */
 };
 

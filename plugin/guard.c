@@ -9,19 +9,25 @@
 #define PEER_TRIES 0.5
 #define PEER_TRIES_BURST 3
 
-/* Wrong tries at one secret by whomever before answers to wrong ones are delayed, a second and at once. */
-#define TRIES 5
+/* Wrong tries at the secrets of one room, or at the admin_key, by whomever, a second and at once. */
+#define TRIES 1
 #define TRIES_BURST 20
-#define DELAY_MAX 10000 /* milliseconds */
 
-/* Whether this peer has tries left. Asked before anything is compared, so that it learns nothing otherwise. */
-static portal_error check_tries(portal_call *call) {
-	guint wait = call->peer == NULL ? 0
-		: portal_bucket_wait(&call->peer->tries, 1, PEER_TRIES, PEER_TRIES_BURST, portal_registry_now(call->registry));
-	if(wait == 0)
+/* Whether this peer, and all peers together, have tries left. Asked before anything is compared, so that nobody learns anything
+ * otherwise: a client sees Janus's `ack` of an answer that is only kept back, and takes another handle. */
+static portal_error check_tries(portal_call *call, portal_bucket *tries) {
+	if(call->peer == NULL)
 		return PORTAL_OK;
-	return portal_fail_for_now(&call->failure, JANUS_PORTAL_ERROR_RATE_LIMITED, wait,
-		"Too many wrong tries from this handle: try again later");
+	gint64 now = portal_registry_now(call->registry);
+	guint wait = portal_bucket_wait(&call->peer->tries, 1, PEER_TRIES, PEER_TRIES_BURST, now);
+	if(wait > 0)
+		return portal_fail_for_now(&call->failure, JANUS_PORTAL_ERROR_RATE_LIMITED, wait,
+			"Too many wrong tries from this handle: try again later");
+	wait = portal_bucket_wait(tries, 1, TRIES, TRIES_BURST, now);
+	if(wait > 0)
+		return portal_fail_for_now(&call->failure, JANUS_PORTAL_ERROR_RATE_LIMITED, wait,
+			"Too many wrong tries at this secret, by whomever: try again later");
+	return PORTAL_OK;
 }
 
 /* Counts a wrong try at what `tries` belongs to. */
@@ -30,15 +36,12 @@ static void count_wrong(portal_call *call, portal_bucket *tries) {
 		return;
 	gint64 now = portal_registry_now(call->registry);
 	portal_bucket_charge(&call->peer->tries, 1, PEER_TRIES, now);
-	guint wait = portal_bucket_wait(tries, 1, TRIES, TRIES_BURST, now);
-	if(wait < DELAY_MAX)
-		portal_bucket_charge(tries, 1, TRIES, now);
-	call->delay = MIN(wait, DELAY_MAX);
+	portal_bucket_charge(tries, 1, TRIES, now);
 }
 
 /* Compares a field of the request, which is there, with what was kept, which may be NULL: that matches nothing. */
 static portal_error check(portal_call *call, const char *field, const char *kept, portal_bucket *tries, portal_error error) {
-	if(check_tries(call) != PORTAL_OK)
+	if(check_tries(call, tries) != PORTAL_OK)
 		return call->failure.error;
 	if(kept != NULL && portal_secret_matches(kept, portal_field_string(call->body, field)))
 		return PORTAL_OK;
@@ -99,7 +102,7 @@ static portal_error check_token(portal_call *call, portal_room *room) {
 		return PORTAL_OK;
 	if(token == NULL)
 		return portal_fail(&call->failure, JANUS_PORTAL_ERROR_WRONG_TOKEN, "token: is missing, and this room wants one");
-	if(check_tries(call) != PORTAL_OK || is_allowed(call, room, token))
+	if(check_tries(call, &room->tries) != PORTAL_OK || is_allowed(call, room, token))
 		return call->failure.error;
 	count_wrong(call, &room->tries);
 	return portal_fail(&call->failure, JANUS_PORTAL_ERROR_WRONG_TOKEN, "token: is not one that this room takes");

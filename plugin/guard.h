@@ -6,8 +6,10 @@
  * the room but who has the admin_key. The Admin API has proven itself to Janus, so there a key may be left out; one that is
  * given has to be right there too.
  *
- * Guessing is slow: a peer has a few wrong tries and then one every two seconds, whether right or wrong. Who guesses with many
- * peers is answered later and later, but only the wrong answers wait, so nobody can keep the right ones from a room. */
+ * Guessing is slow: a peer has a few wrong tries and then one every two seconds; all peers together have twenty at the secrets of
+ * a room, and then one a second. While there is none left, right ones are refused as well. So whoever guesses keeps new members
+ * from a room that asks for something; that is the price of its being of no use to guess. Those who are inside, who come back and who use
+ * the Admin API are not concerned. */
 #ifndef PORTAL_GUARD_H
 #define PORTAL_GUARD_H
 

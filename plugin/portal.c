@@ -118,7 +118,6 @@ portal_peer *portal_attach(portal_core *core, void *session) {
 void portal_detach(portal_core *core, portal_peer *peer) {
 	if(peer->member != NULL)
 		portal_registry_away(&core->registry, peer->member);
-	portal_registry_forget_peer(&core->registry, peer);
 	g_hash_table_remove(core->peers, peer);
 	portal_registry_settle(&core->registry);
 }

@@ -39,23 +39,7 @@ void portal_registry_init(portal_registry *registry, const portal_host *host, co
 	}
 }
 
-/* An answer whose time has not come. */
-typedef struct portal_delayed {
-	portal_peer *peer;
-	gint64 due;
-	char *transaction;
-	json_t *answer;
-} portal_delayed;
-
-static void free_delayed(void *data) {
-	portal_delayed *delayed = data;
-	g_free(delayed->transaction);
-	json_decref(delayed->answer);
-	g_free(delayed);
-}
-
 void portal_registry_clear(portal_registry *registry) {
-	g_queue_clear_full(&registry->delayed, free_delayed);
 	g_tree_destroy(registry->rooms);
 	portal_census_clear(&registry->census);
 	portal_ended_clear(&registry->ended);
@@ -237,11 +221,6 @@ void portal_registry_settle(portal_registry *registry) {
 	portal_census *census = &registry->census;
 	gint64 now = portal_registry_now(registry);
 	portal_member *member;
-	portal_delayed *delayed;
-	while((delayed = g_queue_peek_head(&registry->delayed)) != NULL && delayed->due <= now) {
-		portal_peer_answer(delayed->peer, delayed->transaction, json_incref(delayed->answer));
-		free_delayed(g_queue_pop_head(&registry->delayed));
-	}
 	renew_credentials(registry, now);
 	while((member = portal_census_away_too_long(census, now)) != NULL)
 		end(registry, member, "timeout");
@@ -259,29 +238,6 @@ void portal_registry_tidy(portal_registry *registry) {
 }
 
 /* Answers */
-
-void portal_registry_answer_later(portal_registry *registry, portal_peer *peer, const char *transaction, json_t *answer,
-		guint milliseconds) {
-	portal_delayed *delayed = g_new(portal_delayed, 1);
-	*delayed = (portal_delayed) { peer, portal_registry_now(registry) + milliseconds * 1000, g_strdup(transaction), answer };
-	GList *before = registry->delayed.tail;
-	while(before != NULL && ((portal_delayed *)before->data)->due > delayed->due)
-		before = before->prev;
-	if(before == NULL)
-		g_queue_push_head(&registry->delayed, delayed);
-	else
-		g_queue_insert_after(&registry->delayed, before, delayed);
-}
-
-void portal_registry_forget_peer(portal_registry *registry, const portal_peer *peer) {
-	for(GList *place = registry->delayed.head, *next; place != NULL; place = next) {
-		next = place->next;
-		if(((portal_delayed *)place->data)->peer != peer)
-			continue;
-		free_delayed(place->data);
-		g_queue_delete_link(&registry->delayed, place);
-	}
-}
 
 /* What Janus wraps each message in: its own fields, indented, and a place in a queue. */
 #define ENVELOPE 256

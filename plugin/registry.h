@@ -19,7 +19,6 @@ typedef struct portal_registry {
 	guint64 generation;    /*!< counts the changes of that */
 	bool unsaved;          /*!< the last call changed it */
 	portal_ended_list ended;
-	GQueue delayed;        /*!< of answers that are given later, the earliest first */
 	json_t *relayed[PORTAL_RELAYED_SHARED]; /*!< the replies to relays that reached so many, NULL where none was given yet */
 	guint64 relays;        /*!< relays so far, see portal_member.last_relay */
 	portal_bucket tries;   /*!< of the admin_key, wrong ones, by whomever */
@@ -57,8 +56,7 @@ void portal_registry_save_room(portal_registry *registry, const portal_room *roo
 /*! \brief The room of this name does not outlive the server any more */
 void portal_registry_forget_room(portal_registry *registry, const char *name);
 
-/*! \brief Ends what time and size have brought to an end: who was away for too long, or does not read; and gives the answers
- * whose time has come. Called after every call that may have told members something, never in the middle of one. */
+/*! \brief Ends what time and size have brought to an end: who was away for too long, or does not read. Called after every call that may have told members something, never in the middle of one. */
 void portal_registry_settle(portal_registry *registry);
 
 /*! \brief Drops what was kept ready for those who would join within the same second. */
@@ -93,13 +91,6 @@ void portal_registry_answered(portal_registry *registry, portal_peer *peer, size
 
 /*! \brief Whether a peer has so much to read that it is not to be given more. */
 bool portal_registry_is_behind(const portal_registry *registry, const portal_peer *peer);
-
-/*! \brief Gives a peer an answer (stolen) so many milliseconds later, at the end of some second; nobody waits meanwhile. */
-void portal_registry_answer_later(portal_registry *registry, portal_peer *peer, const char *transaction, json_t *answer,
-	guint milliseconds);
-
-/*! \brief The peer is about to be freed. */
-void portal_registry_forget_peer(portal_registry *registry, const portal_peer *peer);
 
 /*! \brief Tells those who watch the server of a refusal: of only so many a second, the others are counted.
  * \param session whose doing it was, NULL if nobody's */

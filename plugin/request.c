@@ -211,8 +211,6 @@ json_t *portal_request_handle(portal_registry *registry, portal_peer *peer, cons
 	json_t *reply = judge(&call, transaction, body);
 	if(reply != NULL)
 		portal_call_account(registry, peer, reply);
-	if(call.delay > 0)
-		portal_registry_answer_later(registry, peer, transaction, g_steal_pointer(&reply), call.delay);
 	let_waiting_follow(registry, peer);
 	return reply;
 }

@@ -318,7 +318,7 @@ static bool race(fuzz_input *input) {
 
 /* ----- Steps */
 
-/* The last of it: what was held goes out, what was delayed is answered, and everybody is gone. */
+/* The last of it: what was held goes out, and everybody is gone. */
 static void end(bool detaches) {
 	release_all();
 	fake_settle();

@@ -14,7 +14,6 @@
 typedef struct fake_request {
 	guint number;      /*!< all messages are counted */
 	json_int_t seq;    /*!< 0 if it has none */
-	bool guesses;      /*!< brings a secret, so the answer to a wrong one may be late */
 	bool raced;        /*!< others were given at the same time */
 	bool leaves;       /*!< is a `leave` */
 	bool waits;        /*!< the plugin said that the answer will be pushed */

@@ -471,7 +471,7 @@ static void twist(fuzz_input *input) {
 		truth_ask(all, last_peer, body);
 }
 
-/* Everybody tries what is wrong: each a few times, so that all together are answered later and later. */
+/* Everybody tries what is wrong: each a few times, until all together have no try left. */
 static void guess(fuzz_input *input) {
 	guint8 kind = fuzz_byte(input);
 	for(guint i = 0; i < all->peers->len; i++) {

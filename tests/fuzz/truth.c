@@ -985,9 +985,12 @@ static bool says(const asking *ask, const char *name, const char *wanted) {
 	return wanted != NULL && g_strcmp0(string_of(ask->body, name), wanted) == 0;
 }
 
-/* A peer may be wrong three times, and then once in two seconds. */
-static void count_try(const truth_whole *truth, truth_peer *peer) {
+/* A peer may be wrong three times, and then once in two seconds; all peers together, at what one room or the server has, twenty
+ * times, and then once a second. */
+static void count_try(truth_whole *truth, truth_peer *peer, const char *error, truth_room *room) {
+	truth_bucket *tries = g_str_has_prefix(error, "admin_key") ? &truth->tries : &room->tries;
 	promise(grants(&peer->tries, 1, 0.5, 3, truth->host.now), "a peer may guess as often as it likes");
+	promise(grants(tries, 1, 1, 20, truth->host.now), "many peers may guess as often as they like");
 }
 
 /* Every refusal has its reason; one that is not listed here is about a field, or is looked at where it is expected. */
@@ -1065,7 +1068,7 @@ static void judge(truth_whole *truth, truth_peer *peer, const truth_request *req
 		check_refusal(&ask, request, code);
 		const char *error = string_of(reply, "error");
 		if(peer != NULL && (g_str_has_suffix(error, ": is wrong") || strstr(error, "not one that this room takes") != NULL))
-			count_try(truth, peer);
+			count_try(truth, peer, error, find_room(truth, name));
 		return;
 	}
 	size_t weight = 0;
@@ -1193,11 +1196,6 @@ static void late_answers(truth_whole *truth, truth_peer *peer) {
 		portal_push *push = g_queue_peek_nth(queue, peer->answers_seen);
 		promise(push->transaction != NULL, "a peer is closed, and told something else before");
 		truth_member *member = peer->member;
-		if(g_hash_table_remove(peer->delayed, push->transaction)) {
-			const char *code = fuzz_check_answer(push->message);
-			promise(code != NULL, "what was kept back is no refusal");
-			continue;
-		}
 		char *transaction = NULL;
 		truth_held *held = NULL;
 		bool was_held = member != NULL && g_hash_table_steal_extended(member->held, push->transaction,
@@ -1274,7 +1272,6 @@ truth_whole *truth_new(const char *config) {
 }
 
 static void free_peer(truth_peer *peer) {
-	g_hash_table_destroy(peer->delayed);
 	g_free(peer);
 }
 
@@ -1302,7 +1299,6 @@ static void finish_call(truth_whole *truth) {
 
 truth_peer *truth_attach(truth_whole *truth) {
 	truth_peer *peer = g_new0(truth_peer, 1);
-	peer->delayed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	peer->real = portal_attach(truth->core, peer);
 	g_ptr_array_add(truth->peers, peer);
 	return peer;
@@ -1349,12 +1345,9 @@ static void follow(truth_whole *truth, truth_peer *peer, const char *transaction
 		promise(reply != NULL && fuzz_check_answer(reply) != NULL, "what is wrong was not refused");
 	} else if(request->numbered && seq > 0) {
 		put_in_order(truth, peer, request, seq, transaction, body, reply);
-	} else if(reply != NULL) {
-		judge(truth, peer, request, body, reply);
 	} else {
-		/* A wrong secret, maybe one of many: it is answered later, and until then nothing was granted. */
-		g_hash_table_add(peer->delayed, g_strdup(transaction));
-		count_try(truth, peer);
+		promise(reply != NULL, "a request without number waits");
+		judge(truth, peer, request, body, reply);
 	}
 }
 
@@ -1366,13 +1359,6 @@ void truth_ask(truth_whole *truth, truth_peer *peer, json_t *body) {
 	follow(truth, peer, transaction, body, reply);
 	if(reply != NULL)
 		account(truth, peer, reply);
-	else if(g_hash_table_contains(peer->delayed, transaction)) {
-		/* A refusal that nobody has seen yet; it cannot be large. */
-		promise(peer->real->unread - peer->unread < 2048,
-			"an answer that is kept back weighs %zu", peer->real->unread - peer->unread);
-		peer->unread = peer->real->unread;
-		will_be_asked(truth, peer);
-	}
 	peer->ended |= peer->real->ended && peer->unread > 4 * unread_allowed(truth, peer);
 	finish_call(truth);
 	json_decref(body);

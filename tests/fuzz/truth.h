@@ -31,6 +31,7 @@ struct truth_room {
 	guint64 version;
 	GTree *members;   /*!< id → truth_member, which it owns */
 	truth_bucket telling;
+	truth_bucket tries; /*!< wrong ones at its secrets, by whomever */
 };
 
 /*! \brief What a member is to be told, and, at the place of its number, was told. */
@@ -73,7 +74,6 @@ struct truth_peer {
 	bool asked;                /*!< to acknowledge, since it last did */
 	guint answers_seen;        /*!< of those that the core has queued for it */
 	const char *notice;        /*!< reason of the `closed` that it has to be told; NULL if none */
-	GHashTable *delayed;       /*!< transactions whose answers are kept back */
 	truth_bucket requests, bytes, tries;
 	guint64 transactions;
 };
@@ -89,6 +89,7 @@ typedef struct truth_whole {
 	GPtrArray *peers;          /*!< of truth_peer */
 	GHashTable *past;          /*!< "room id" → truth_past: who may not come back */
 	size_t backlogs;
+	truth_bucket tries;        /*!< wrong ones at the admin_key, by whomever */
 	guint members;
 	json_int_t requests, joins, resumes, signals, deliveries, bytes, events, replays;
 	const truth_peer *caller;  /*!< whose request is being carried out */
