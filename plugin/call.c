@@ -131,8 +131,7 @@ json_t *portal_call_answer(portal_call *call, const portal_request *request) {
 }
 
 portal_error portal_call_spend_on_room(portal_call *call, portal_room *room) {
-	double rate = (double)room->options->limits.room_rate;
-	guint wait = portal_bucket_take(&room->telling, 1, rate, rate, portal_registry_now(call->registry));
+	guint wait = portal_room_take(room, call->weight);
 	if(wait == 0)
 		return PORTAL_OK;
 	return portal_fail_for_now(&call->failure, JANUS_PORTAL_ERROR_RATE_LIMITED, wait,

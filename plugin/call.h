@@ -54,7 +54,7 @@ const portal_limits *portal_call_limits(const portal_call *call);
 /*! \brief The reply that says why the call failed. Counts it, and tells those who watch. Owned by the caller. */
 json_t *portal_call_refusal(portal_call *call);
 
-/*! \brief The same for what is told to a whole room: its rate is its own, so that many together cannot flood it either. */
+/*! \brief The same for what is told to a whole room: its rates are its own, so that many together cannot flood it either. */
 portal_error portal_call_spend_on_room(portal_call *call, portal_room *room);
 
 /*! \brief The room that the field `room` names; NULL, with the failure set, if there is none. Borrowed. */

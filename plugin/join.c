@@ -46,8 +46,10 @@ static portal_error spend_on_return(portal_call *call, portal_member *member, si
 	if(wait > 0)
 		return portal_fail_for_now(&call->failure, JANUS_PORTAL_ERROR_RATE_LIMITED, wait,
 			"Too much was pushed again: come back later");
-	if(member->peer == NULL && portal_call_spend_on_room(call, member->room) != PORTAL_OK)
-		return call->failure.error;
+	wait = member->peer == NULL ? portal_room_take_return(member->room, member) : 0;
+	if(wait > 0)
+		return portal_fail_for_now(&call->failure, JANUS_PORTAL_ERROR_RATE_LIMITED, wait,
+			"Too much coming and going at once: come back later");
 	portal_bucket_charge(&member->bytes, (double)replay, (double)limits->byte_rate, now);
 	return PORTAL_OK;
 }

@@ -39,6 +39,7 @@ struct portal_member {
 	json_t *shown[2];   /*!< what the others see of it, an impolite one and a polite one, if that is ready; else NULL */
 	portal_stream stream;
 	portal_bucket requests, bytes; /*!< its rates, which move with it from peer to peer */
+	portal_bucket returns; /*!< how often it comes back from being away */
 	guint64 received;   /*!< signals */
 	guint64 last_relay; /*!< the relay that reached it last, so that a list that names it twice reaches it once */
 	GSequenceIter *in_away, *in_full;    /*!< its places in the queues of the census, NULL where it is in none */

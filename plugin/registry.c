@@ -33,7 +33,7 @@ void portal_registry_init(portal_registry *registry, const portal_host *host, co
 		portal_config_error unused;
 		portal_room_options *options = portal_room_options_new(&config->limits, wanted->room, wanted->given, &unused);
 		g_assert(options != NULL); /* checked when the configuration was read */
-		portal_room *room = portal_room_new(wanted->room, wanted->given, options, &registry->stats);
+		portal_room *room = portal_room_new(host, wanted->room, wanted->given, options, &registry->stats);
 		g_hash_table_add(registry->static_names, g_strdup(room->name));
 		g_tree_insert(registry->rooms, room->name, room);
 	}
@@ -78,7 +78,7 @@ bool portal_registry_is_static(const portal_registry *registry, const char *name
 
 portal_room *portal_registry_add_room(portal_registry *registry, const char *name, json_t *given,
 		portal_room_options *options) {
-	portal_room *room = portal_room_new(name, given, options, &registry->stats);
+	portal_room *room = portal_room_new(registry->census.host, name, given, options, &registry->stats);
 	g_tree_insert(registry->rooms, room->name, room);
 	portal_ended_forget_room(&registry->ended, name);
 	notify(registry, NULL, json_pack("{s:s, s:s}", "event", "created", "room", name));

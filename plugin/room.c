@@ -25,8 +25,10 @@ static void take_options(portal_room *room, json_t *given, portal_room_options *
 	room->options = options;
 }
 
-portal_room *portal_room_new(const char *name, json_t *given, portal_room_options *options, portal_stats *whole) {
+portal_room *portal_room_new(const portal_host *host, const char *name, json_t *given, portal_room_options *options,
+		portal_stats *whole) {
 	portal_room *room = g_new0(portal_room, 1);
+	room->host = host;
 	room->name = g_strdup(name);
 	room->stats.whole = whole;
 	take_options(room, given, options);
@@ -58,9 +60,52 @@ static size_t weight_of(const json_t *event) {
 	return weight;
 }
 
+/* In a room of very small backlogs people have to get in all the same. */
+#define ROSTER_MIN 8192
+
+/* The last quarter of a backlog is the roster's. Joining, changing and leaving may take a sixteenth of a backlog at once, and two more until
+ * one that acknowledges nothing is ended; the last sixteenth is for those who come and go: each 30 times, 190 bytes, so with
+ * the default limits it would take eleven of them together to fill it. */
+static double roster_burst(const portal_room *room) {
+	return (double)MAX(room->options->limits.max_backlog / 16, ROSTER_MIN);
+}
+
+static double roster_rate(const portal_room *room) {
+	const portal_limits *limits = &room->options->limits;
+	return 2 * roster_burst(room) / (double)MAX(limits->resume_timeout, limits->ack_timeout);
+}
+
+guint portal_room_take(portal_room *room, size_t weight) {
+	gint64 now = room->host->now(room->host->context);
+	guint wait = portal_bucket_wait(&room->told, (double)weight, roster_rate(room), roster_burst(room), now);
+	double rate = (double)room->options->limits.room_rate;
+	return wait > 0 ? wait : portal_bucket_take(&room->telling, 1, rate, rate, now);
+}
+
+#define RETURNS_BURST 20
+#define RETURNS 10 /* more, in the time in which one may come back */
+
+guint portal_room_take_return(portal_room *room, portal_member *member) {
+	const portal_limits *limits = &room->options->limits;
+	gint64 now = room->host->now(room->host->context);
+	double own = (double)RETURNS / (double)MAX(limits->resume_timeout, 1), rate = (double)limits->room_rate;
+	guint wait = portal_bucket_wait(&member->returns, 1, own, RETURNS_BURST, now);
+	if(wait == 0)
+		wait = portal_bucket_take(&room->returns, 1, rate, rate, now);
+	if(wait == 0)
+		portal_bucket_charge(&member->returns, 1, own, now);
+	return wait;
+}
+
+/* Everybody but one is told so much; it is counted once it is known. */
+static void count_told(portal_room *room, size_t weight) {
+	portal_bucket_charge(&room->told, (double)weight, roster_rate(room), room->host->now(room->host->context));
+}
+
 /* One event for everybody but one, by reference: the room's fan-out costs no copies. */
 static void tell_others(portal_room *room, const portal_member *except, json_t *event) {
 	size_t weight = weight_of(event);
+	count_told(room, weight);
 	for(GTreeNode *node = g_tree_node_first(room->members); node != NULL; node = g_tree_node_next(node)) {
 		portal_member *member = g_tree_node_value(node);
 		if(member != except)
@@ -74,6 +119,7 @@ void portal_room_add(portal_room *room, portal_member *member) {
 	json_auto_t *polite = portal_event_shown(member, true), *to_polite = portal_event_joined(polite);
 	json_auto_t *impolite = portal_event_shown(member, false), *to_impolite = portal_event_joined(impolite);
 	size_t weight = weight_of(to_polite);
+	count_told(room, weight);
 	for(GTreeNode *node = g_tree_node_first(room->members); node != NULL; node = g_tree_node_next(node)) {
 		portal_member *other = g_tree_node_value(node);
 		bool is_polite = portal_member_is_polite(other, member);

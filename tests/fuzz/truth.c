@@ -227,9 +227,21 @@ static bool was_gathered(truth_whole *truth, truth_member *member, json_t *about
 	return true;
 }
 
+static double roster_burst(const truth_whole *truth, const truth_room *room) {
+	return (double)MAX(limit(truth, room, "max_backlog") / 16, 8192);
+}
+
+/* What all of them are told has a rate, so that the roster does not fill their backlogs; it is counted even where nobody is there. */
+static void count_told(const truth_whole *truth, truth_room *room, size_t weight) {
+	json_int_t seconds = MAX(limit(truth, room, "resume_timeout"), limit(truth, room, "ack_timeout"));
+	double burst = roster_burst(truth, room);
+	grants(&room->told, (double)weight, 2 * burst / (double)seconds, burst, truth->host.now);
+}
+
 /* The event is stolen. */
 static void others_will_be_told(truth_whole *truth, truth_room *room, const truth_member *except, json_t *event) {
 	truth_member *member;
+	count_told(truth, room, weight_of(event));
 	each_member(room, member) {
 		if(member != except)
 			will_be_told(truth, member, event);
@@ -346,6 +358,15 @@ static void charge(const truth_whole *truth, truth_peer *peer, size_t weight) {
 static void check_telling(const truth_whole *truth, truth_room *room) {
 	double rate = (double)limit(truth, room, "room_rate");
 	promise(grants(&room->telling, 1, rate, rate, truth->host.now), "too much happens in %s", room->name);
+	count_told(truth, room, 0);
+	promise(room->told.left + 0.001 >= 0, "the roster of %s takes too much of every backlog", room->name);
+}
+
+static void check_return(const truth_whole *truth, truth_member *member) {
+	double rate = (double)limit(truth, member->room, "room_rate"),
+		own = 10 / (double)MAX(limit(truth, member->room, "resume_timeout"), 1);
+	promise(grants(&member->room->returns, 1, rate, rate, truth->host.now), "too many come back to %s", member->room->name);
+	promise(grants(&member->returns, 1, own, 20, truth->host.now), "%s comes and goes as often as it likes", member->id);
 }
 
 /* ----- What was granted */
@@ -449,6 +470,9 @@ static void joined(const asking *ask, truth_room *room, const char *id) {
 	ask->peer->member = member;
 	ask->peer->cursor = 0;
 	room->version++;
+	json_auto_t *shown = member_json(member), *joined = json_pack("{s:s, s:[O]}", "event", "joined", "members", shown);
+	json_object_set_new(shown, "polite", json_true());
+	count_told(truth, room, weight_of(joined));
 	each_member(room, other) {
 		json_auto_t *about = seen_by(member, other), *event = json_pack("{s:s, s:[O]}", "event", "joined", "members", about);
 		/* Whose backlog this makes too large has ended by now. */
@@ -487,7 +511,7 @@ static void came_back(const asking *ask, truth_member *member) {
 	acknowledged(truth, member, got);
 	member->attempt = MAX(member->attempt, (guint64)json_integer_value(attempt));
 	if(former == NULL) {
-		check_telling(truth, member->room);
+		check_return(truth, member);
 		member->room->version++;
 		others_will_be_told(truth, member->room, member, json_pack("{s:s, s:s}", "event", "back", "id", member->id));
 	} else if(former != ask->peer) {
@@ -780,9 +804,9 @@ static void set_properties(json_t *given, const json_t *body, const char *prefix
 /* In a room that has other limits now, what was left of the old ones does not count. */
 static void refresh(truth_room *room) {
 	truth_member *member;
-	room->telling.used = false;
+	room->telling.used = room->returns.used = room->told.used = false;
 	each_member(room, member) {
-		member->requests.used = member->bytes.used = false;
+		member->requests.used = member->bytes.used = member->returns.used = false;
 	}
 }
 
@@ -965,6 +989,14 @@ static bool is_far(truth_bucket *bucket, double rate, double burst, double large
 	return burst >= large && bucket->left > burst / 2;
 }
 
+/* What was spent before the limits of a room changed is not known. */
+static bool roster_is_in_the_way(const asking *ask, truth_room *room) {
+	if(!room->told.used)
+		return true;
+	count_told(ask->truth, room, 0);
+	return room->told.left < MIN(roster_burst(ask->truth, room), (double)weight_of(ask->body)) + 0.001;
+}
+
 /* Rates of inputs that have none to speak of; wrong tries at secrets have rates of their own. */
 static bool may_be_limited(const asking *ask, truth_room *room) {
 	const truth_whole *truth = ask->truth;
@@ -978,7 +1010,8 @@ static bool may_be_limited(const asking *ask, truth_room *room) {
 	return !is_far(&member->requests, (double)limit(truth, room, "rate"), (double)limit(truth, room, "burst"), 100000, now)
 		|| !is_far(&member->bytes, (double)limit(truth, room, "byte_rate"), (double)limit(truth, room, "byte_burst"),
 			100000000, now)
-		|| !is_far(&room->telling, room_rate, room_rate, 100000, now);
+		|| !is_far(&room->telling, room_rate, room_rate, 100000, now)
+		|| roster_is_in_the_way(ask, room);
 }
 
 static bool says(const asking *ask, const char *name, const char *wanted) {

@@ -30,7 +30,8 @@ struct truth_room {
 	json_t *given;    /*!< its properties, as they were asked for */
 	guint64 version;
 	GTree *members;   /*!< id → truth_member, which it owns */
-	truth_bucket telling;
+	truth_bucket telling, returns;
+	truth_bucket told;  /*!< in bytes */
 	truth_bucket tries; /*!< wrong ones at its secrets, by whomever */
 };
 
@@ -61,7 +62,7 @@ struct truth_member {
 	guint asks;                /*!< events `ack` that are still to come */
 	gint64 expires;            /*!< seconds since 1970, of its credentials; 0 if it has none */
 	gint64 away_until, full_until, progress;
-	truth_bucket requests, bytes;
+	truth_bucket requests, bytes, returns;
 };
 
 struct truth_peer {

@@ -220,7 +220,7 @@ END_TEST
 
 START_TEST(only_so_many_are_remembered) {
 	fake_host_free(fake);
-	set_up_with("{'room-open':{'max_members':100000},'general':{'room_rate':1000000000}}");
+	set_up_with("{'room-open':{'max_members':100000},'general':{'room_rate':1000000000,'max_backlog':1073741824}}");
 	for(int i = 0; i <= 10000; i++) {
 		g_autofree char *request = g_strdup_printf("{'request':'join','room':'open','key':'aaaaaaaaaaaaaaaaaaaaaa%d'}", i);
 		portal_peer *peer = new_peer();

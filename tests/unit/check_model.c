@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "fake_host.h"
-#include "member.h"
+#include "room.h"
 
 #define CONFIG "{'general':{'max_signal':50000,'max_metadata':50000,'max_backlog':130000,'resume_timeout':3600},'room-home':{}}"
 #define WEIGHT 40000
@@ -334,7 +334,10 @@ static bool tell_roster(int p, int n) {
 	if(joins_seen != 1 || life != 1 || told_roster == 1)
 		return false;
 	json_auto_t *body = json_pack("{s:s, s:{s:o}}", "request", "configure", "metadata", "a", heavy_text());
+	/* Here one event is more than the roster may take of a backlog; that is another rule. */
+	a->member->room->told = (portal_bucket) { 0 };
 	json_auto_t *answer = portal_handle(fake->core, a, "tell", body);
+	a->member->room->told = (portal_bucket) { 0 };
 	ck_assert_str_eq(json_string_value(json_object_get(answer, "portal")), "success");
 	told_roster++;
 	expected[events_of_all()] = 0;

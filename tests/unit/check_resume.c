@@ -509,10 +509,14 @@ START_TEST(a_return_that_the_room_has_no_place_for_costs_no_bytes) {
 	json_int_t wait;
 	for(int i = 0; i < 4; i++)
 		ck_assert_int_eq(heavy(), 0);
+	portal_peer *c = join(fake, "home", 'c');
 	json_decref(events(fake, b));
 	portal_detach(fake->core, b);
-	for(int i = 0; i < 3; i++) /* the five of the room, of which two were for joining */
-		ck_assert(!limited(ask(fake, a, "{'request':'configure','display':'A'}"), &wait));
+	for(int i = 0; i < 5; i++) { /* the five of the room */
+		portal_detach(fake->core, c);
+		c = new_peer();
+		ck_assert(!limited(ask(fake, c, "{'request':'join','room':'home','key':'cccccccccccccccccccccc'}"), &wait));
+	}
 	b = new_peer();
 	for(int i = 0; i < 5; i++) { /* each would push more than 4 KB again, out of a bucket of 8 KiB */
 		ck_assert(limited(join_b(b, ""), &wait));
@@ -521,7 +525,77 @@ START_TEST(a_return_that_the_room_has_no_place_for_costs_no_bytes) {
 	pass(fake, wait);
 	back_b(b, "");
 	json_auto_t *again = events(fake, b);
-	ck_assert_uint_eq(json_array_size(again), 5); /* the signals, and the name of A */
+	ck_assert_uint_eq(json_array_size(again), 15); /* the signals, and C's coming and going */
+}
+END_TEST
+
+/* As large as it may be, and different each time. */
+static bool configure_a(int time) {
+	g_autofree char *text = g_strnfill(4000, 'x');
+	g_autofree char *request = g_strdup_printf("{'request':'configure','metadata':{'%d':'%s'}}", time, text);
+	json_int_t wait;
+	return !limited(ask(fake, a, request), &wait);
+}
+
+/* Somebody else, with as much to say, looks in. */
+static bool look_in(int time) {
+	g_autofree char *text = g_strnfill(4000, 'x');
+	g_autofree char *request = g_strdup_printf(
+		"{'request':'join','room':'home','key':'%022d','metadata':{'x':'%s'}}", time, text);
+	portal_peer *peer = new_peer();
+	json_int_t wait;
+	bool joined = !limited(ask(fake, peer, request), &wait);
+	if(joined)
+		json_decref(ask(fake, peer, "{'request':'leave'}"));
+	portal_detach(fake->core, peer);
+	return joined;
+}
+
+START_TEST(nobody_ends_the_membership_of_one_that_is_away_by_joining_and_changing) {
+	fake_host_free(fake);
+	set_up_with("'rate':1000000,'burst':1000000,'byte_rate':1073741824,'byte_burst':1073741824");
+	portal_detach(fake->core, b);
+	fill_b();
+	int changed = 0, looked = 0;
+	for(int time = 0; time < 29900; time += 10) {
+		changed += configure_a(time);
+		looked += look_in(time);
+		pass(fake, 10);
+	}
+	ck_assert_int_ge(changed + looked, 10);
+	back_b(new_peer(), "");
+}
+END_TEST
+
+START_TEST(who_comes_back_does_not_wait_for_those_who_join_and_change) {
+	int changed = 0;
+	while(configure_a(changed))
+		changed++;
+	ck_assert_int_gt(changed, 10);
+	ck_assert_int_lt(changed, 100);
+	ck_assert(!look_in(0));
+	for(int i = 0; i < 5; i++) {
+		portal_detach(fake->core, b);
+		b = new_peer();
+		back_b(b, "");
+	}
+}
+END_TEST
+
+START_TEST(a_member_comes_and_goes_only_so_often) {
+	json_int_t wait;
+	for(int i = 0; i < 20; i++) {
+		portal_detach(fake->core, b);
+		b = new_peer();
+		back_b(b, "");
+	}
+	back_b(b, ""); /* not from being away, which nobody else is told of */
+	portal_detach(fake->core, b);
+	b = new_peer();
+	ck_assert(limited(join_b(b, ""), &wait));
+	ck_assert_int_eq(wait, 3000); /* ten times in the half minute in which it may come back */
+	pass(fake, 3000);
+	back_b(b, "");
 }
 END_TEST
 
@@ -718,6 +792,9 @@ Suite *resume_suite(void) {
 	tcase_add_test(rates, acks_count_even_of_a_request_that_is_limited);
 	tcase_add_test(rates, answers_and_replays_count_in_bytes);
 	tcase_add_test(rates, a_return_that_the_room_has_no_place_for_costs_no_bytes);
+	tcase_add_test(rates, nobody_ends_the_membership_of_one_that_is_away_by_joining_and_changing);
+	tcase_add_test(rates, who_comes_back_does_not_wait_for_those_who_join_and_change);
+	tcase_add_test(rates, a_member_comes_and_goes_only_so_often);
 	tcase_add_test(rates, the_bucket_moves_with_its_member);
 	tcase_add_test(rates, a_peer_without_membership_has_a_small_bucket);
 	tcase_add_test(rates, what_is_told_to_a_whole_room_has_a_rate_but_leaving_never);

@@ -178,6 +178,8 @@ static void join_crowd(int count) {
 }
 
 START_TEST(one_event_of_joining_grows_to_a_limit_only) {
+	fake_host_free(fake);
+	fake = fake_host_new("{'general':{'max_members':2000,'room_rate':2000,'max_backlog':16777216},'room-home':{}}");
 	portal_peer *a = join(fake, "home", 'a');
 	join_crowd(1000);
 	json_auto_t *pushes = pushed(fake, a);
