@@ -115,8 +115,24 @@ static size_t soft_backlog(const portal_member *member) {
 static void mark_full(portal_member *member) {
 	if(member->peer == NULL || member->in_full != NULL)
 		return;
+	member->to_acknowledge = member->stream.acked + 1;
 	member->full_until = now(member->census) + limits_of(member)->ack_timeout * G_USEC_PER_SEC;
 	member->in_full = g_sequence_insert_sorted(member->census->full, member, by_full_until, NULL);
+}
+
+static void unmark_full(portal_member *member) {
+	take_out(&member->in_full);
+	member->pressed = false;
+}
+
+bool portal_member_press(portal_member *member) {
+	if(member->peer == NULL || member->pressed)
+		return false;
+	unmark_full(member);
+	mark_full(member);
+	member->to_acknowledge = member->stream.last;
+	member->pressed = true;
+	return true;
 }
 
 /* Few rooms have limits of their own, and a server may have many rooms. */
@@ -159,7 +175,8 @@ void portal_member_lose_peer(portal_member *member) {
 	member->peer = NULL;
 	portal_member_drop_shown(member);
 	portal_stream_drop_waiting(&member->stream);
-	take_out(&member->in_full);
+	if(!member->pressed)
+		unmark_full(member);
 	member->away_until = now(member->census) + limits_of(member)->resume_timeout * G_USEC_PER_SEC;
 	member->in_away = g_sequence_insert_sorted(member->census->away, member, by_away_until, NULL);
 }
@@ -200,7 +217,8 @@ bool portal_member_takes(portal_member *member, size_t weight) {
 portal_error portal_member_acknowledge(portal_member *member, guint64 ack, portal_failure *failure) {
 	guint64 before = member->stream.acked;
 	if(portal_stream_acknowledge(&member->stream, ack, failure) == PORTAL_OK && member->stream.acked > before) {
-		take_out(&member->in_full); /* it is slow, but it reads */
+		if(member->stream.acked >= member->to_acknowledge)
+			unmark_full(member); /* it may be slow, but it reads */
 		if(member->peer != NULL)
 			portal_peer_reads(member->peer);
 	}

@@ -22,7 +22,7 @@ typedef struct portal_census {
 	guint members;
 	size_t backlogs; /*!< weight of all their backlogs */
 	GSequence *away; /*!< those without a peer, in the order in which their time to come back ends */
-	GSequence *full; /*!< those with a peer and a full backlog, in the order in which their time to acknowledge ends */
+	GSequence *full; /*!< those that have to acknowledge something, in the order in which their time to do so ends */
 	GQueue overflowing; /*!< those whose backlog is above its maximum: their membership is about to end */
 	GQueue renewals; /*!< those with credentials that expire, the oldest first: they hold equally long for all */
 	GQueue shown;    /*!< those of whom there is JSON ready */
@@ -44,6 +44,8 @@ struct portal_member {
 	guint64 last_relay; /*!< the relay that reached it last, so that a list that names it twice reaches it once */
 	GSequenceIter *in_away, *in_full;    /*!< its places in the queues of the census, NULL where it is in none */
 	GList in_overflowing, in_renewals, in_shown;
+	guint64 to_acknowledge; /*!< the event up to which it has to, while it is among the full ones */
+	bool pressed;       /*!< it has to acknowledge all, and in time though it may be away meanwhile */
 	gint64 away_until, full_until, renewed; /*!< microseconds */
 	portal_stats stats;
 };
@@ -82,6 +84,10 @@ void portal_member_tell_of(portal_member *member, json_t *event, const char *lis
 /*! \brief Whether a signal of this weight may still be put into the member's stream. The last quarter of a backlog is for
  * what cannot be refused, so that nobody's signals can end another's membership. Marks the member as full if not. */
 bool portal_member_takes(portal_member *member, size_t weight);
+
+/*! \brief Memory is short: the member has to acknowledge all that it was told within ack_timeout, wherever it is meanwhile.
+ * @returns false, with nothing changed, if it has to already, or is away */
+bool portal_member_press(portal_member *member);
 
 /*! \brief The client has everything up to `ack`. Refused if it cannot have. */
 portal_error portal_member_acknowledge(portal_member *member, guint64 ack, portal_failure *failure);

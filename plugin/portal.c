@@ -136,6 +136,7 @@ json_t *portal_admin(portal_core *core, const json_t *body) {
 
 void portal_tick(portal_core *core) {
 	portal_registry_tidy(&core->registry);
+	portal_registry_press(&core->registry);
 	portal_registry_settle(&core->registry);
 }
 

@@ -231,6 +231,25 @@ void portal_registry_settle(portal_registry *registry) {
 		end(registry, member, "too_slow");
 }
 
+/* Those with less than half of an equal part have less than half of it all. */
+static bool has_large_part(const portal_census *census, const portal_member *member) {
+	return (guint64)member->stream.backlog * 2 * census->members > census->backlogs;
+}
+
+void portal_registry_press(portal_registry *registry) {
+	const portal_census *census = &registry->census;
+	if((guint64)census->backlogs <= (guint64)census->limits.max_total_backlog / 4 * 3)
+		return;
+	for(GTreeNode *place = g_tree_node_first(registry->rooms); place != NULL; place = g_tree_node_next(place)) {
+		portal_room *room = g_tree_node_value(place);
+		for(GTreeNode *node = g_tree_node_first(room->members); node != NULL; node = g_tree_node_next(node)) {
+			portal_member *member = g_tree_node_value(node);
+			if(has_large_part(census, member) && portal_member_press(member))
+				portal_room_ask(room, member);
+		}
+	}
+}
+
 void portal_registry_tidy(portal_registry *registry) {
 	portal_member *member;
 	while((member = g_queue_peek_head(&registry->census.shown)) != NULL)

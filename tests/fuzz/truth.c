@@ -181,7 +181,7 @@ static size_t soft_backlog(const truth_whole *truth, const truth_room *room) {
 
 /* If it is full, or would be with so much more, it has to acknowledge something in time from now on. */
 static void mark_full(const truth_whole *truth, truth_member *member, size_t more) {
-	if(member->peer != NULL && member->full_until == 0 && member->backlog + more > soft_backlog(truth, member->room))
+	if(member->peer != NULL && member->full_until == 0 && member->pressed_until == 0 && member->backlog + more > soft_backlog(truth, member->room))
 		member->full_until = truth->host.now + limit(truth, member->room, "ack_timeout") * G_USEC_PER_SEC;
 }
 
@@ -302,6 +302,8 @@ static void acknowledged(truth_whole *truth, truth_member *member, guint64 ack) 
 		truth->backlogs -= event->weight;
 	}
 	member->full_until = 0;
+	if(ack >= member->pressed_for)
+		member->pressed_until = 0;
 	member->progress = truth->host.now;
 	if(member->peer != NULL) {
 		member->peer->unread = 0;
@@ -1251,6 +1253,7 @@ static void ended(truth_whole *truth, truth_member *member, const char *reason) 
 		promise(peer == NULL && member->away_until <= now, "%s was given up too early", member->id);
 	} else {
 		bool slow = peer != NULL && now - member->progress >= limit(truth, member->room, "ack_timeout") * G_USEC_PER_SEC;
+		slow |= member->pressed_until != 0 && member->pressed_until <= now;
 		/* Beside what is known of it there may be one event more, that the core has thought of by itself. */
 		bool overflows = member->seen_backlog + member->added + 2048 > (size_t)limit(truth, member->room, "max_backlog");
 		promise(slow || overflows, "%s is not too slow", member->id);
@@ -1409,8 +1412,24 @@ void truth_ask_admin(truth_whole *truth, json_t *body) {
 	json_decref(body);
 }
 
+/* Those with a large part in what all may have together are asked to acknowledge, once. */
+static void press(truth_whole *truth) {
+	guint64 most = (guint64)limit(truth, NULL, "max_total_backlog") / 4 * 3;
+	for(guint i = 0; i < truth->peers->len; i++) {
+		truth_member *member = ((truth_peer *)g_ptr_array_index(truth->peers, i))->member;
+		if(member == NULL || member->pressed_until != 0 || member->real->census->backlogs <= most
+				|| (guint64)member->real->stream.backlog * 2 * truth->members <= member->real->census->backlogs)
+			continue;
+		member->asks++;
+		member->full_until = 0;
+		member->pressed_for = member->real->stream.last;
+		member->pressed_until = truth->host.now + limit(truth, member->room, "ack_timeout") * G_USEC_PER_SEC;
+	}
+}
+
 void truth_pass(truth_whole *truth, gint64 milliseconds) {
 	truth->host.now += milliseconds * 1000;
+	press(truth);
 	portal_tick(truth->core);
 	finish_call(truth);
 }
@@ -1548,6 +1567,8 @@ static void check_member(const truth_whole *truth, truth_member *member, guint *
 	promise(member->peer != NULL || member->away_until > truth->host.now, "%s is away for ever", member->id);
 	promise(member->full_until == 0 || member->full_until > truth->host.now,
 		"%s does not read, and is still there", member->id);
+	promise(member->pressed_until == 0 || member->pressed_until > truth->host.now,
+		"%s was asked to acknowledge, and is still there", member->id);
 	promise(real->attempt == member->attempt, "another attempt of %s counts", member->id);
 	*slow += real->in_full != NULL;
 	member->seen_backlog = stream->backlog;

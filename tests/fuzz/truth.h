@@ -62,6 +62,8 @@ struct truth_member {
 	guint asks;                /*!< events `ack` that are still to come */
 	gint64 expires;            /*!< seconds since 1970, of its credentials; 0 if it has none */
 	gint64 away_until, full_until, progress;
+	gint64 pressed_until;      /*!< it has to acknowledge all up to `pressed_for` by then, 0 if it has not */
+	guint64 pressed_for;
 	truth_bucket requests, bytes, returns;
 };
 

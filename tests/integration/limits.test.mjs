@@ -280,6 +280,21 @@ describe('A member that acknowledges nothing', () => {
 			assert.deepEqual(await ada.ask(relay('x')), { portal: 'success', relayed: 1 })
 		}))
 
+	test('has to acknowledge all of it where all together have much, and loses its membership else', () =>
+		withJanus(rooms({ ...SMALL, max_total_backlog: 16384, ack_timeout: 2 }), async other => {
+			const [ada, bob, eve] = await other.members('home', 3)
+			for (const member of [bob, eve]) member.acknowledges = false
+			await fill(ada)
+			const { n } = await bob.entry('ack')
+			assert.deepEqual(await bob.ask({ request: 'ack', ack: n }), { portal: 'success' })
+			await eve.entry('ack')
+			assert.deepEqual(await eve.ask({ request: 'ack', ack: 1 }), { portal: 'success' })
+			const left = await ada.entry('left', 10_000)
+			assert.deepEqual([left.id, left.reason], [eve.id, 'too_slow'])
+			assert.deepEqual(await ada.ask(relay('x')), { portal: 'success', relayed: 1 })
+			assert.deepEqual(other.news(), [])
+		}))
+
 	test('is removed as too slow after ack_timeout, is told so itself, and one that is only slow stays', () =>
 		withJanus(rooms({ ...SMALL, ack_timeout: 2 }), async other => {
 			const [ada, bob, eve] = await other.members('home', 3)

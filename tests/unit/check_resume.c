@@ -389,6 +389,65 @@ START_TEST(all_backlogs_together_are_bounded) {
 }
 END_TEST
 
+/* Fills B and C with what A says, as far as all backlogs together allow. */
+static void fill_all(void) {
+	g_autofree char *text = g_strnfill(1000, 'x');
+	g_autofree char *request = g_strdup_printf("{'request':'relay','signals':[{'type':'x','payload':'%s'}]}", text);
+	for(bool full = false; !full;) {
+		json_auto_t *reply = ask(fake, a, request);
+		full = json_object_get(reply, "failed") != NULL;
+	}
+}
+
+static void acknowledge(portal_peer *peer, json_int_t ack) {
+	g_autofree char *request = g_strdup_printf("{'request':'ack','ack':%" JSON_INTEGER_FORMAT "}", ack);
+	ck_ask(fake, peer, request, "{'portal':'success'}");
+}
+
+START_TEST(who_holds_what_all_may_have_has_to_acknowledge_all_of_it) {
+	fake_host_free(fake);
+	set_up_with("'max_total_backlog':32768,'max_signal':2048,'rate':100000,'burst':100000");
+	portal_peer *c = join(fake, "home", 'c');
+	fill_all(); /* each of them is far from its own limit */
+	pass(fake, 1000);
+	json_auto_t *to_b = events(fake, b), *to_c = events(fake, c);
+	ck_assert_str_eq(json_string_value(json_object_get(json_array_get(to_b, json_array_size(to_b) - 1), "event")), "ack");
+	ck_assert_str_eq(json_string_value(json_object_get(json_array_get(to_c, json_array_size(to_c) - 1), "event")), "ack");
+	acknowledge(b, (json_int_t)json_array_size(to_b)); /* B reads */
+	ck_assert_int_eq(heavy(), -1); /* relayed to both */
+	acknowledge(c, 2); /* C just says so, and goes and comes back meanwhile */
+	pass(fake, 20000);
+	portal_detach(fake->core, c);
+	pass(fake, 1000);
+	c = new_peer();
+	json_decref(ask(fake, c, "{'request':'join','room':'home','key':'cccccccccccccccccccccc'}"));
+	json_decref(events(fake, a));
+	pass(fake, 8999);
+	gets(a, "[]");
+	pass(fake, 1);
+	json_auto_t *told = events(fake, a);
+	ck_assert_str_eq(json_string_value(json_object_get(json_array_get(told, 0), "reason")), "too_slow");
+	ck_assert_str_eq(json_string_value(json_object_get(json_array_get(told, 0), "id")), id_of('c'));
+	back_b(b, "");
+}
+END_TEST
+
+START_TEST(who_is_away_when_memory_is_short_has_until_it_was_asked_for) {
+	fake_host_free(fake);
+	set_up_with("'max_total_backlog':16384,'max_signal':2048,'rate':100000,'burst':100000");
+	fill_all();
+	pass(fake, 1000);
+	pass(fake, 20000);
+	portal_detach(fake->core, b);
+	json_decref(events(fake, a));
+	pass(fake, 9999);
+	gets(a, "[]");
+	pass(fake, 1);
+	json_auto_t *told = events(fake, a);
+	ck_assert_str_eq(json_string_value(json_object_get(json_array_get(told, 0), "reason")), "too_slow");
+}
+END_TEST
+
 /* rates */
 
 static bool limited(json_t *reply, json_int_t *retry_after) {
@@ -782,6 +841,8 @@ Suite *resume_suite(void) {
 	tcase_add_test(backlog, who_is_full_and_acknowledges_nothing_in_time_is_too_slow);
 	tcase_add_test(backlog, the_last_quarter_is_for_the_roster_and_its_overflow_ends_who_does_not_read);
 	tcase_add_test(backlog, all_backlogs_together_are_bounded);
+	tcase_add_test(backlog, who_holds_what_all_may_have_has_to_acknowledge_all_of_it);
+	tcase_add_test(backlog, who_is_away_when_memory_is_short_has_until_it_was_asked_for);
 	suite_add_tcase(suite, backlog);
 	TCase *rates = tcase_create("rates");
 	tcase_add_checked_fixture(rates, set_up, tear_down);
