@@ -161,6 +161,7 @@ void portal_registry_leave(portal_registry *registry, portal_member *member, con
 
 void portal_registry_away(portal_registry *registry, portal_member *member) {
 	if(member->room->options->limits.resume_timeout == 0) {
+		portal_member_lose_peer(member); /* first: Janus drops what is notified of a handle that ends */
 		portal_registry_leave(registry, member, "timeout");
 		return;
 	}

@@ -80,6 +80,15 @@ describe('Event handlers', () => {
 		assert.ok(!lab.janus.log().includes(SECRET))
 	}))
 
+	test('hear who is gone for good at once, where nobody may come back', () => withEvents('', async lab => {
+		const owner = await lab.peer()
+		await owner.ask({ request: 'create', room: 'brief', admin_key: SECRET, resume_timeout: 0 })
+		const ada = await lab.join('brief')
+		await ada.session.terminate()
+		await eventually('that she left', () => backend.told().some(({ event }) => event === 'left'))
+		assert.deepEqual(backend.told().at(-1), { event: 'left', room: 'brief', id: ada.id, reason: 'timeout', num_members: 0 })
+	}))
+
 	test('hear of ten refusals a second, and how many there were', () => withEvents('', async lab => {
 		const peer = await lab.peer()
 		for (let i = 0; i < 40; i++) await peer.ask({ request: 'join', room: 'attic' })
