@@ -13,7 +13,8 @@
  *   and looks whether there is a core.
  * - **Ready list and flushers.** The core only marks a session as ready. Two threads take one ready session at a time, fetch
  *   what there is to push under the lock, and push it without. A session is in the list, or in the hands of one flusher,
- *   never both; that keeps the order of what each peer gets. Two, so that one transport that blocks does not stop all.
+ *   never both; that keeps the order of what each peer gets. Where a transport blocks in a push, as that of Unix sockets does
+ *   for a client that does not read, more of them take over.
  * - **Ticker.** Nothing in the core waits; a third thread lets time pass in it about once a second.
  * - **Lifetimes.** A session is counted: one for the table, one while it is in the ready list or in a push. Its last owner
  *   drops the one reference that a plugin has on a janus_plugin_session; nothing else does. */
@@ -39,7 +40,8 @@
 #define JANUS_PORTAL_AUTHOR "The Portal authors"
 #define JANUS_PORTAL_PACKAGE "janus.plugin.portal"
 
-#define FLUSHERS 2
+#define FLUSHERS 2      /* from the beginning */
+#define FLUSHERS_MAX 64 /* with those that others were in need of; an idle one costs nothing, so they stay */
 
 __attribute__((visibility("default"))) janus_plugin *create(void); /* what Janus looks up, and all that leaves the library */
 static int janus_portal_init(janus_callbacks *callback, const char *config_path);
@@ -106,9 +108,10 @@ static pthread_cond_t some_ready = PTHREAD_COND_INITIALIZER;
 static portal_core *core;      /* NULL before init() and from destroy() on */
 static GHashTable *sessions;   /* janus_plugin_session * → session */
 static GQueue ready = G_QUEUE_INIT;
+static guint64 taken;          /* sessions, out of the ready list */
 static bool stopping;
 static janus_callbacks *gateway; /* set while nothing else runs, as are the next two */
-static pthread_t threads[FLUSHERS + 1]; /* the flushers, and the ticker */
+static pthread_t threads[FLUSHERS_MAX + 1]; /* guarded by `lock` as long as the ticker runs, as is the next one */
 static int threads_running;
 static pthread_mutex_t saving = PTHREAD_MUTEX_INITIALIZER; /* round writing the state; `lock` is not taken inside */
 static char *state_path;       /* set while nothing else runs */
@@ -209,8 +212,10 @@ static portal_session *next_ready(void) {
 	while(!stopping && g_queue_is_empty(&ready))
 		pthread_cond_wait(&some_ready, &lock);
 	portal_session *session = stopping ? NULL : g_queue_pop_head(&ready);
-	if(session != NULL)
+	if(session != NULL) {
 		session->state = SESSION_PUSHING;
+		taken++;
+	}
 	pthread_mutex_unlock(&lock);
 	return session;
 }
@@ -248,14 +253,33 @@ static void *flush(void *unused) {
 	return NULL;
 }
 
+static bool start_thread(void *(*run)(void *), const char *name) {
+	if(pthread_create(&threads[threads_running], NULL, run, NULL) != 0)
+		return false;
+	pthread_setname_np(threads[threads_running++], name);
+	return true;
+}
+
+/* As many flushers again, if for a second none of them has taken what is ready: then each of them is in a push that does not end. */
+static void relieve_flushers(guint64 taken_before) {
+	if(stopping || g_queue_is_empty(&ready) || taken != taken_before)
+		return;
+	for(int i = threads_running - 1; i > 0 && threads_running <= FLUSHERS_MAX; i--) {
+		if(!start_thread(flush, "portal push"))
+			return; /* there may be a thread to have in a second */
+	}
+}
+
 static void *tick(void *unused) {
 	(void)unused;
 	pthread_mutex_lock(&lock);
 	while(!stopping) {
+		guint64 taken_before = taken;
 		struct timespec until;
 		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_sec++;
 		pthread_cond_timedwait(&time_to_stop, &lock, &until);
+		relieve_flushers(taken_before);
 		if(core != NULL)
 			portal_tick(core);
 	}
@@ -280,15 +304,14 @@ static bool start_threads(void) {
 	pthread_cond_init(&time_to_stop, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 	stopping = false;
-	while(threads_running < FLUSHERS + 1) {
-		bool is_ticker = threads_running == FLUSHERS;
-		if(pthread_create(&threads[threads_running], NULL, is_ticker ? tick : flush, NULL) != 0) {
-			stop_threads();
-			return false;
-		}
-		pthread_setname_np(threads[threads_running++], is_ticker ? "portal tick" : "portal push");
-	}
-	return true;
+	pthread_mutex_lock(&lock);
+	bool started = start_thread(tick, "portal tick");
+	for(int i = 0; started && i < FLUSHERS; i++)
+		started = start_thread(flush, "portal push");
+	pthread_mutex_unlock(&lock);
+	if(!started)
+		stop_threads();
+	return started;
 }
 
 /* Janus's callbacks */

@@ -91,7 +91,7 @@ static void *run_thread(void *data) {
 }
 
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *data) {
-	if(!starts_plugin)
+	if(!starts_plugin && !is_plugins)
 		return __real_pthread_create(thread, attributes, run, data);
 	enter();
 	bool can = ++made != fake_janus.no_thread;
