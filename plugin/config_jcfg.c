@@ -37,6 +37,64 @@ static json_t *json_of_setting(const config_setting_t *setting, int depth) {
 	return container;
 }
 
+/* Strings, comments and names; what is left over and is a whole number without L is in a group of its own. */
+#define TOKENS "\"(?>[^\"\\\\]+|\\\\.)*+\"|#[^\n]*|//[^\n]*|/\\*.*?\\*/|[A-Za-z*][-\\w*]*" \
+	"|(?<![\\w.])([-+]?(?:0[xX][0-9a-fA-F]+|[0-9]+))(?![\\w.])"
+
+/* libconfig keeps 32 bits of a number that has no L behind it, and says nothing: 5368709120 would become 1073741824.
+ * \param error set to one line if there is such a number @returns whether there is none */
+static bool check_numbers(const char *path, const char *text, char **error) {
+	g_autoptr(GRegex) tokens = g_regex_new(TOKENS, G_REGEX_DOTALL | G_REGEX_RAW, 0, NULL);
+	g_autoptr(GMatchInfo) match = NULL;
+	unsigned line = 1;
+	const char *counted = text;
+	for(g_regex_match(tokens, text, 0, &match); g_match_info_matches(match); g_match_info_next(match, NULL)) {
+		g_autofree char *number = g_match_info_fetch(match, 1);
+		gint64 value = number == NULL ? 0 : g_ascii_strtoll(number, NULL, strpbrk(number, "xX") != NULL ? 16 : 10);
+		if(value >= G_MININT32 && value <= G_MAXINT32)
+			continue;
+		gint at;
+		g_match_info_fetch_pos(match, 1, &at, NULL);
+		for(; counted < text + at; counted++)
+			line += *counted == '\n';
+		*error = g_strdup_printf("%s:%u: %s would be cut to 32 bits: write %sL", path, line, number, number);
+		return false;
+	}
+	return true;
+}
+
+/* \param name as libconfig tells it: some versions with the folder, some without */
+static bool check_numbers_of_file(const char *folder, const char *name, char **error) {
+	g_autofree char *text = NULL, *path = g_build_filename(folder, name, NULL);
+	g_autoptr(GError) problem = NULL;
+	if(g_file_get_contents(path, &text, NULL, NULL) || g_file_get_contents(name, &text, NULL, &problem))
+		return check_numbers(name, text, error);
+	*error = g_strdup(problem->message);
+	return false;
+}
+
+/* The files that were included, each once. */
+static void collect_files(const config_setting_t *setting, GHashTable *files, int depth) {
+	const char *file = config_setting_source_file(setting);
+	if(file != NULL)
+		g_hash_table_add(files, (char *)file);
+	for(int i = 0; depth < DEPTH_CEILING && config_setting_is_aggregate(setting) && i < config_setting_length(setting); i++)
+		collect_files(config_setting_get_elem(setting, (unsigned)i), files, depth + 1);
+}
+
+static bool check_included_numbers(const config_t *file, const char *folder, char **error) {
+	g_autoptr(GHashTable) files = g_hash_table_new(g_str_hash, g_str_equal);
+	GHashTableIter iterator;
+	void *name;
+	collect_files(config_root_setting(file), files, 0);
+	g_hash_table_iter_init(&iterator, files);
+	while(g_hash_table_iter_next(&iterator, &name, NULL)) {
+		if(!check_numbers_of_file(folder, name, error))
+			return false;
+	}
+	return true;
+}
+
 /* Where the setting is that an error is about: file and line, be it in an included one; just the file if it has none. */
 static char *place_of(const config_t *file, const char *path, const char *option) {
 	const config_setting_t *setting = option != NULL ? config_lookup(file, option) : NULL;
@@ -83,7 +141,7 @@ portal_config *portal_config_read(const char *path, char **error) {
 	if(config_read_string(&file, text) == CONFIG_FALSE)
 		*error = g_strdup_printf("%s:%d: %s", config_error_file(&file) != NULL ? config_error_file(&file) : path,
 			config_error_line(&file), config_error_text(&file));
-	else
+	else if(check_numbers(path, text, error) && check_included_numbers(&file, folder, error))
 		config = judge(&file, path, error);
 	config_destroy(&file);
 	return config;

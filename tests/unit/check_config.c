@@ -113,6 +113,26 @@ START_TEST(values_out_of_range_are_refused_with_their_line) {
 }
 END_TEST
 
+/* libconfig made 1073741824 of 5368709120, without a word. */
+START_TEST(a_number_that_libconfig_would_cut_is_refused) {
+	refused("general: {\n max_total_backlog = 5368709120\n}", ":2: 5368709120", "write 5368709120L");
+	refused("general: { max_total_backlog = 0x140000000 }", ":1: 0x140000000", "write 0x140000000L");
+	refused("general: { rate = 02147483648 }", "02147483648", "32 bits");
+	refused("general: { rate = -2147483649 }", "-2147483649", "32 bits");
+	refused("general: { } # 1\nroom-a: {\n metadata = { a = [ 1, 2147483648 ]; }; }", ":3: 2147483648", "32 bits");
+	g_autofree char *path = g_build_filename(folder, "rooms.jcfg", NULL);
+	ck_assert(g_file_set_contents(path, "room-a: {\n rate = 4294967297\n}\n", -1, NULL));
+	refused("# one\n# two\n@include \"rooms.jcfg\"\n", "rooms.jcfg:2: 4294967297", "32 bits");
+	g_unlink(path);
+	const char *good = "# 5368709120\n// 5368709120\n/* 5368709120\n */ general: { max_total_backlog = 5368709120L; byte_rate = 2147483647 }\n"
+		"room-5368709120: { pin = \"5368709120 \\\" 5368709120\"; metadata = { a = 0.5368709120; b = 5368709120.5; c = 5368709120e2; }; }";
+	g_autofree char *error = NULL;
+	g_autoptr(portal_config) config = read_text(good, strlen(good), &error);
+	ck_assert_msg(config != NULL, "%s", error);
+	ck_assert_int_eq(config->limits.max_total_backlog, 5368709120);
+}
+END_TEST
+
 START_TEST(room_names_are_checked) {
 	refused("room-: { }", "room-", "1 to 64");
 	refused("room-a*: { }", "room-a*", "1 to 64");
@@ -233,6 +253,7 @@ Suite *config_suite(void) {
 	tcase_add_test(tests, what_does_not_parse_is_refused_with_its_line);
 	tcase_add_test(tests, unknown_options_are_refused_with_their_line);
 	tcase_add_test(tests, values_out_of_range_are_refused_with_their_line);
+	tcase_add_test(tests, a_number_that_libconfig_would_cut_is_refused);
 	tcase_add_test(tests, room_names_are_checked);
 	tcase_add_test(tests, an_error_in_an_included_file_names_that_file);
 	tcase_add_test(tests, what_is_no_text_file_is_refused);
