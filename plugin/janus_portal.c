@@ -109,11 +109,12 @@ static portal_core *core;      /* NULL before init() and from destroy() on */
 static GHashTable *sessions;   /* janus_plugin_session * → session */
 static GQueue ready = G_QUEUE_INIT;
 static guint64 taken;          /* sessions, out of the ready list */
+static portal_snapshot newest; /* what is, or is to be, in the state file; its state is NULL until something changes */
 static bool stopping;
 static janus_callbacks *gateway; /* set while nothing else runs, as are the next two */
 static pthread_t threads[FLUSHERS_MAX + 1]; /* guarded by `lock` as long as the ticker runs, as is the next one */
 static int threads_running;
-static pthread_mutex_t saving = PTHREAD_MUTEX_INITIALIZER; /* round writing the state; `lock` is not taken inside */
+static pthread_mutex_t saving = PTHREAD_MUTEX_INITIALIZER; /* round writing the state; taken before `lock`, never inside */
 static char *state_path;       /* set while nothing else runs */
 static guint64 saved_generation; /* guarded by `saving` */
 static pthread_cond_t time_to_stop; /* of the monotonic clock: a wall clock that jumps back must not stop time in the core */
@@ -320,17 +321,38 @@ janus_plugin *create(void) {
 	return &janus_portal_plugin;
 }
 
-/* Writes what a call has made permanent; the reply says if that failed. Not under the lock: a disk may be slow. */
-static void save(portal_snapshot *snapshot, json_t *reply) {
-	g_autofree char *error = NULL;
+/* The generation of the state that has to be on disk for the call just made, 0 if that changed nothing. Under the lock. */
+static guint64 take_snapshot(void) {
+	portal_snapshot snapshot;
+	if(!portal_snapshot_take(core, &snapshot))
+		return 0;
+	portal_snapshot_clear(&newest);
+	newest = snapshot;
+	return snapshot.generation;
+}
+
+/* Has a generation on disk; not under the lock, since a disk may be slow. Those who wait for one write have the next one in common. */
+static bool save(guint64 generation, char **error) {
 	pthread_mutex_lock(&saving);
-	/* A later one may have been written while this one waited: then that one holds all that is in here. */
-	bool written = snapshot->generation <= saved_generation || portal_state_write(state_path, snapshot->state, &error);
-	if(written)
-		saved_generation = MAX(saved_generation, snapshot->generation);
+	if(generation > saved_generation) {
+		pthread_mutex_lock(&lock);
+		portal_snapshot snapshot = { newest.generation, json_incref(newest.state) };
+		pthread_mutex_unlock(&lock);
+		if(snapshot.state == NULL)
+			*error = g_strdup("the plugin is stopping");
+		else if(portal_state_write(state_path, snapshot.state, error))
+			saved_generation = snapshot.generation;
+		portal_snapshot_clear(&snapshot);
+	}
+	bool saved = generation <= saved_generation;
 	pthread_mutex_unlock(&saving);
-	portal_snapshot_clear(snapshot);
-	if(written)
+	return saved;
+}
+
+/* The reply to a call says if what it has made permanent could not be written. */
+static void save_before(json_t *reply, guint64 generation) {
+	g_autofree char *error = NULL;
+	if(generation == 0 || save(generation, &error))
 		return;
 	JANUS_LOG(LOG_WARN, "[%s] Rooms could not be made permanent: %s\n", JANUS_PORTAL_PACKAGE, error);
 	portal_reply_not_saved(reply);
@@ -405,6 +427,8 @@ static void janus_portal_destroy(void) {
 	pthread_mutex_lock(&lock);
 	portal_free(core);
 	core = NULL;
+	portal_snapshot_clear(&newest);
+	newest.state = NULL;
 	/* Janus ends without destroy_session for those that are still there. */
 	GList *left = g_queue_is_empty(&ready) ? NULL : g_steal_pointer(&ready.head);
 	g_queue_init(&ready);
@@ -461,8 +485,7 @@ static void janus_portal_create_session(janus_plugin_session *handle, int *error
 /* The reply to a message, NULL if it comes later; *is_gone if there is nobody to reply to. */
 static json_t *reply_to(janus_plugin_session *handle, const char *transaction, json_t *message, bool *is_gone) {
 	json_t *reply = NULL;
-	portal_snapshot snapshot;
-	bool unsaved = false;
+	guint64 generation = 0;
 	pthread_mutex_lock(&lock);
 	portal_session *sender = core == NULL ? NULL : g_hash_table_lookup(sessions, handle);
 	*is_gone = sender == NULL;
@@ -470,11 +493,10 @@ static json_t *reply_to(janus_plugin_session *handle, const char *transaction, j
 		if(sender->peer == NULL)
 			sender->peer = portal_attach(core, sender);
 		reply = portal_handle(core, sender->peer, transaction, message);
-		unsaved = portal_snapshot_take(core, &snapshot);
+		generation = take_snapshot();
 	}
 	pthread_mutex_unlock(&lock);
-	if(unsaved)
-		save(&snapshot, reply);
+	save_before(reply, generation);
 	return reply;
 }
 
@@ -509,16 +531,14 @@ static struct janus_plugin_result *janus_portal_handle_message(janus_plugin_sess
 
 static json_t *janus_portal_handle_admin_message(json_t *message) {
 	json_t *reply = NULL;
-	portal_snapshot snapshot;
-	bool unsaved = false;
+	guint64 generation = 0;
 	pthread_mutex_lock(&lock);
 	if(core != NULL) {
 		reply = portal_admin(core, message);
-		unsaved = portal_snapshot_take(core, &snapshot);
+		generation = take_snapshot();
 	}
 	pthread_mutex_unlock(&lock);
-	if(unsaved)
-		save(&snapshot, reply);
+	save_before(reply, generation);
 	return reply;
 }
 
