@@ -231,7 +231,7 @@ async function insider({ janus, random, rooms }) {
 		case 2: // wrong secrets, as one who guesses
 			for (let i = 0; i < 40; i++) send(among(random, [
 				{ request: 'create', room: 'mine', admin_key: newKey() }, { request: 'destroy', room, secret: newKey() },
-				{ request: 'kick', room, id: among(random, ids) ?? 'x', secret: newKey() }, { request: 'join', room: 'vault', pin: newKey() },
+				{ request: 'kick', room, id: among(random, ids) ?? 'x', secret: newKey() }, { request: 'join', room: 'vault', pin: newKey() }, { request: 'join', room: 'club', token: newKey() },
 			]))
 			break
 		case 3: // a flood
