@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { useLab } from './lab.mjs'
 
-const { lab, scenario } = useLab({ config: 'general: { room_rate = 1000 }\nroom-hall: { }\n' })
+const { lab, scenario } = useLab({ config: 'general: { room_rate = 1000 max_backlog = 67108864 }\nroom-hall: { }\n' })
 
 const MINUTES = 60
 const VISITS = 2 // a minute

@@ -10,7 +10,7 @@ const signals = payload => [{ type: 'x', payload }]
 /* A member whose peer has gone goes at once, or is away first: nobody may stay for ever. */
 for (const resume_timeout of [0, 1])
 	describe(`Lifetimes under resume_timeout = ${resume_timeout}`, () => {
-		const lab = useLab({ config: rooms({ ...UNLIMITED, max_members: 1000, resume_timeout }) })
+		const lab = useLab({ config: rooms({ ...UNLIMITED, max_backlog: 67_108_864, max_members: 1000, resume_timeout }) })
 
 		test('clients vanish while others send at them: the others stay whole, and no ghost remains', async () => {
 			const seed = newSeed(), random = randomness(seed)
