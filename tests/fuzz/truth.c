@@ -807,6 +807,7 @@ static void set_properties(json_t *given, const json_t *body, const char *prefix
 static void refresh(truth_room *room) {
 	truth_member *member;
 	room->telling.used = room->returns.used = room->told.used = false;
+	room->other_limits = true;
 	each_member(room, member) {
 		member->requests.used = member->bytes.used = member->returns.used = false;
 	}
@@ -991,9 +992,8 @@ static bool is_far(truth_bucket *bucket, double rate, double burst, double large
 	return burst >= large && bucket->left > burst / 2;
 }
 
-/* What was spent before the limits of a room changed is not known. */
 static bool roster_is_in_the_way(const asking *ask, truth_room *room) {
-	if(!room->told.used)
+	if(room->other_limits) /* how much was spent before is not known */
 		return true;
 	count_told(ask->truth, room, 0);
 	return room->told.left < MIN(roster_burst(ask->truth, room), (double)weight_of(ask->body)) + 0.001;

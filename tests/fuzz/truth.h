@@ -32,6 +32,7 @@ struct truth_room {
 	GTree *members;   /*!< id → truth_member, which it owns */
 	truth_bucket telling, returns;
 	truth_bucket told;  /*!< in bytes */
+	bool other_limits;  /*!< than it began with */
 	truth_bucket tries; /*!< wrong ones at its secrets, by whomever */
 };
 
