@@ -538,6 +538,7 @@ const REASONS = {
 	room_full: room => `The room “${room}” is full.`,
 	room_locked: room => `The room “${room}” is locked.`,
 	wrong_pin: room => `The room “${room}” needs another PIN.`,
+	rate_limited: () => 'Too much happens here at once. Try again in a moment.',
 	replaced: () => 'This place in the room was taken over from elsewhere.',
 	connection_lost: () => 'The connection to the server is lost.',
 	kicked: room => `You were shown out of “${room}”.`,
