@@ -85,6 +85,13 @@ scenario('a tab that dies without a word is away, and then gone from the others\
 	assert.equal(await away(), 0)
 	session.send('Page.crash').catch(() => {})
 	await ada.until('Bob to be away', async () => await away() === 1)
+	const window = ada.page.viewport()
+	await ada.page.setViewport({ ...window, width: 360 })
+	assert.deepEqual(await ada.page.evaluate(() => {
+		const label = document.querySelector('.tile.away .label'), name = label.querySelector('.name')
+		return [label.scrollWidth <= label.clientWidth, name.scrollWidth <= name.clientWidth]
+	}), [true, true], 'on a phone, too, one reads who it is')
+	await ada.page.setViewport(window)
 	await ada.until('Bob\'s tile to go', async () => String(await ada.tiles()) === 'Ada (you)', 30_000)
 	assert.deepEqual(await ada.flows(), [])
 	clean(ada)
