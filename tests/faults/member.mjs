@@ -242,6 +242,7 @@ export class Member {
 		this.note(`life ${this.life} is over`)
 		for (const { reject } of this.#requests.values()) reject(new Ended())
 		this.#requests.clear()
+		this.#unsure = null // events of the former life, for a roster that never came
 		this.#known = false
 		this.#seq = this.#done = this.n = 0
 		this.life++
