@@ -522,7 +522,7 @@ export class Connection extends Emitter {
 		const pc = this.#pc
 		this.#ignoring = offer && pc.signalingState !== 'stable' && !this.polite
 		if (this.#ignoring) return
-		await pc.setRemoteDescription({ type, sdp: changes === undefined ? sdp : applyChanges(changes, this.#offered) })
+		await pc.setRemoteDescription({ type, sdp: sdp ?? applyChanges(changes, this.#offered) })
 		this.#described = true
 		clearTimeout(this.#offerTimer)
 		for (const candidate of this.#candidates.splice(0)) await this.#addCandidate(pc, candidate)
