@@ -164,7 +164,7 @@ export class Messages {
 	}
 
 	close() {
-		this.#closed = new PortalError('connection_closed', 'The connection was closed')
+		this.#closed = new PortalError('connection_closed', 'The connection is closed')
 		clearTimeout(this.#timer)
 		clearTimeout(this.#ackTimer)
 		clearTimeout(this.#probeTimer)
@@ -218,12 +218,8 @@ export class Messages {
 	 * @param {any} options1
 	 */
 	async #give(route, { n, flags, body }) {
-		const frame = this.#frame(flags, this.#stream, n)
-		const whole = new Uint8Array(HEADER + body.length)
-		whole.set(frame)
-		whole.set(body, HEADER)
 		try {
-			const refused = await route.send(whole)
+			const refused = await route.send(this.#frame(flags, this.#stream, n, body))
 			// Of all that were refused meanwhile, one repeats all.
 			if (refused?.retry_after) this.#retry ??= setTimeout(() => {
 				this.#retry = undefined
@@ -239,9 +235,11 @@ export class Messages {
 	 * @param {number} flags
 	 * @param {number} stream
 	 * @param {number} n
+	 * @param {ArrayLike<number>} [body]
 	 */
-	#frame(flags, stream, n) {
-		const frame = new Uint8Array(HEADER)
+	#frame(flags, stream, n, body = []) {
+		const frame = new Uint8Array(HEADER + body.length)
+		frame.set(body, HEADER)
 		const view = new DataView(frame.buffer)
 		view.setUint8(0, flags)
 		view.setUint32(1, stream)
@@ -392,9 +390,7 @@ function decode(parts) {
 
 /** @param {Uint8Array} bytes */
 export function toBase64(bytes) {
-	let text = ''
-	for (let at = 0; at < bytes.length; at += 8_192) text += String.fromCharCode(...bytes.subarray(at, at + 8_192))
-	return btoa(text)
+	return btoa(bytes.reduce((text, byte) => text + String.fromCharCode(byte), ''))
 }
 
 /** @param {string} text */

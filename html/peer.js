@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { deflate, inflate } from './description.js'
+import { applyChanges, deflate, inflate, shorten } from './description.js'
 import { Emitter, PortalError, emit } from './events.js'
 import { Messages, fromBase64, toBase64 } from './messages.js'
 
@@ -77,9 +77,6 @@ class NoPeerConnection extends EventTarget {
 	createDataChannel() {
 		return new EventTarget()
 	}
-	getConfiguration() {
-		return {}
-	}
 	async getStats() {
 		return new Map()
 	}
@@ -117,9 +114,10 @@ export class Connection extends Emitter {
 	#steps = Promise.resolve()
 	/** @type {(RTCIceCandidateInit | null)[] | null} what was found since, until its signal is sent */
 	#found = null
-	/** @type {Promise<unknown>} what is still to be signalled of the negotiation, in order */
-	#sayings = Promise.resolve()
-	#inflates
+	/** The last offer of this side, which answers are said by their differences to. */
+	#offered = ''
+	/** Goes with all that the other side may take for the first sign of this one, if it is so. @type {true | undefined} */
+	#readsPlain
 	/** Whether the other side has said that it reads descriptions only as they are. */
 	#plain = false
 	#described = false
@@ -143,7 +141,7 @@ export class Connection extends Emitter {
 	#encodings
 	/** @type {'direct' | 'server' | null} */
 	#route = null
-	#counted = { at: 0, sent: 0, received: 0 }
+	#counted = { at: NaN, sent: 0, received: 0 }
 	/** @type {Map<MediaStreamTrack, MediaStream[]>} */
 	#tracks
 	/** Their own `track` is another one only a while after `replaceTrack()`. @type {Map<MediaStreamTrack, RTCRtpSender>} */
@@ -156,8 +154,8 @@ export class Connection extends Emitter {
 	 * @param {number} [options.statsInterval] milliseconds between two `stats`; none without it
 	 * @param {string} options.id the other member
 	 * @param {boolean} options.polite what this side is
-	 * @param {(type: string, payload: any) => Promise<any> | void} options.signal sends to the other member; a payload that is a
-	 *   function is called for it when it is sent
+	 * @param {(type: string, payload: any) => Promise<any> | void} options.signal sends to the other member; a function in the
+	 *   place of the payload makes the whole signal when it is sent, or nothing
 	 * @param {() => number} [options.largest] bytes that the server takes as one signal
 	 * @param {() => boolean} [options.reachable] whether signals reach the other member, be it now or when it is back
 	 * @param {typeof globalThis.RTCPeerConnection | null} options.RTCPeerConnection null: there is to be no direct connection
@@ -171,7 +169,7 @@ export class Connection extends Emitter {
 	constructor({
 		id, polite, signal, RTCPeerConnection, configuration, tracks, mayRestart = () => true,
 		reachable = () => false, largest, generation = 0, patience = 10_000, encodings, statsInterval,
-		inflates = 'DecompressionStream' in globalThis
+		inflates = !!globalThis.DecompressionStream
 	}) {
 		super()
 		/** The other member's id. */
@@ -186,7 +184,7 @@ export class Connection extends Emitter {
 		this.#configuration = configuration
 		this.#mayRestart = mayRestart
 		this.#patience = patience
-		this.#inflates = inflates
+		this.#readsPlain = !inflates || undefined
 		this.#generation = generation + 1
 		this.#tracks = new Map(tracks)
 		this.#encodings = new Map(encodings)
@@ -224,7 +222,7 @@ export class Connection extends Emitter {
 	 * @returns {RTCDataChannel}
 	 */
 	channel(label, options) {
-		if (!this.#negotiates) throw new PortalError('unsupported', 'There are no data channels without RTCPeerConnection')
+		if (!this.#negotiates) throw new PortalError('unsupported', 'There is no RTCPeerConnection here')
 		return this.#pc.createDataChannel(label, options)
 	}
 
@@ -304,17 +302,9 @@ export class Connection extends Emitter {
 	 * @returns {Promise<void>}
 	 */
 	async replaceTrack(track, by) {
-		const streams = this.#tracks.get(track)
-		if (this.closed || !streams || this.#tracks.has(by)) return
-		this.#tracks.delete(track)
-		this.#tracks.set(by, streams)
-		const encoding = this.#encodings.get(track)
-		const sender = /** @type {RTCRtpSender} */ (this.#senders.get(track))
-		this.#senders.delete(track)
-		this.#encodings.delete(track)
-		if (encoding) this.#encodings.set(by, encoding)
-		this.#senders.set(by, sender)
-		await sender?.replaceTrack(by)
+		if (this.closed || !this.#tracks.has(track) || this.#tracks.has(by)) return
+		for (const map of [this.#tracks, this.#encodings, this.#senders]) rename(map, track, by)
+		await this.#senders.get(by)?.replaceTrack(by)
 	}
 
 	/**
@@ -346,14 +336,14 @@ export class Connection extends Emitter {
 		const pair = by(of('transport')[0]?.selectedCandidatePairId) ?? of('candidate-pair').find(({ nominated, state }) => nominated && state === 'succeeded')
 		const sum = (/** @type {any[]} */ list, /** @type {string} */ name) => list.reduce((total, report) => total + (report[name] ?? 0), 0)
 		const inbound = of('inbound-rtp'), lost = sum(inbound, 'packetsLost'), got = sum(inbound, 'packetsReceived')
-		const kinds = [by(pair?.localCandidateId), by(pair?.remoteCandidateId)].map(candidate => candidate?.candidateType)
-		const now = { at: performance.now(), sent: sum(of('transport'), 'bytesSent') || (pair?.bytesSent ?? 0),
-			received: sum(of('transport'), 'bytesReceived') || (pair?.bytesReceived ?? 0) }
+		const local = by(pair?.localCandidateId)?.candidateType, remote = by(pair?.remoteCandidateId)?.candidateType
+		const bytes = (/** @type {string} */ name) => sum(of('transport'), name) || (pair?.[name] ?? 0)
+		const now = { at: performance.now(), sent: bytes('bytesSent'), received: bytes('bytesReceived') }
 		const seconds = (now.at - this.#counted.at) / 1000
-		const rate = (/** @type {'sent' | 'received'} */ name) => this.#counted.at > 0 && seconds > 0 ? Math.max(0, (now[name] - this.#counted[name]) * 8 / seconds) : undefined
+		const rate = (/** @type {'sent' | 'received'} */ name) => seconds > 0 ? Math.max(0, (now[name] - this.#counted[name]) * 8 / seconds) : undefined
 		const stats = {
-			roundTripTime: pair?.currentRoundTripTime, relayed: pair && kinds.includes('relay'), local: kinds[0], remote: kinds[1],
-			bitrateOut: rate('sent'), bitrateIn: rate('received'), loss: lost + got > 0 ? Math.max(0, lost) / (lost + got) : 0
+			roundTripTime: pair?.currentRoundTripTime, relayed: pair && [local, remote].includes('relay'), local, remote,
+			bitrateOut: rate('sent'), bitrateIn: rate('received'), loss: Math.max(0, lost) / (lost + got) || 0
 		}
 		this.#counted = now
 		return stats
@@ -368,7 +358,7 @@ export class Connection extends Emitter {
 	/** @internal @param {RTCIceServer[]} iceServers to be used from the next gathering of candidates on */
 	setIceServers(iceServers) {
 		this.#configuration = { ...this.#configuration, iceServers }
-		if (!this.closed) this.#pc.setConfiguration({ ...this.#pc.getConfiguration(), iceServers })
+		if (!this.closed) this.#pc.setConfiguration(this.#configuration)
 	}
 
 	/** Ends the direct connection. The other side is not told; that is what leaving the room is for. */
@@ -392,8 +382,8 @@ export class Connection extends Emitter {
 	 * @param {any} payload
 	 */
 	take(type, payload) {
-		if (type === 'description') this.#step(() => this.#takeDescription(payload ?? {}))
-		if (type === 'candidate') this.#step(() => this.#takeCandidates(payload ?? {}))
+		this.#plain ||= payload?.plain === true
+		if (type === 'description' || type === 'candidate') this.#step(() => this.#takeSaid(payload ?? {}))
 		if (type === 'portal.data') this.#takeData(payload)
 		if (type === 'portal.renew') this.#step(() => this.#takeRenew(payload ?? {}))
 	}
@@ -437,12 +427,7 @@ export class Connection extends Emitter {
 	}
 
 	#askToRenew(generation = this.#generation) {
-		this.#signal('portal.renew', { generation, ...this.#abilities })
-	}
-
-	/** Goes with what the other side may take for the first sign of this one. */
-	get #abilities() {
-		return this.#inflates ? {} : { plain: true }
+		this.#signal('portal.renew', { generation, plain: this.#readsPlain })
 	}
 
 	#open() {
@@ -458,7 +443,7 @@ export class Connection extends Emitter {
 		this.#candidates = []
 		this.#found = null
 		this.#received.clear()
-		this.#counted = { at: 0, sent: 0, received: 0 }
+		this.#counted = { at: NaN, sent: 0, received: 0 }
 		hear(pc, 'negotiationneeded', () => this.#step(() => this.#negotiationNeeded(pc)))
 		hear(pc, 'icecandidate', ({ candidate }) => this.#candidateFound(candidate))
 		hear(pc, 'connectionstatechange', () => this.#stateChanged(pc))
@@ -511,33 +496,39 @@ export class Connection extends Emitter {
 		this.#describe(pc)
 	}
 
-	/** @param {any} options */
-	async #takeDescription({ generation, description, plain }) {
-		this.#plain ||= plain === true
-		const offer = description?.type === 'offer'
-		if (generation > this.#generation && offer && !this.polite) this.#replace(generation)
-		if (generation !== this.#generation) return
-		const pc = this.#pc
-		this.#ignoring = offer && pc.signalingState !== 'stable' && !this.polite
-		if (this.#ignoring) return
+	/** @param {any} payload */
+	async #takeSaid(payload) {
+		const { generation, deflated } = payload
+		if (generation < this.#generation) return
 		// The other side could not know it yet; what this side says next tells it.
-		if (description.deflated !== undefined && !this.#inflates) return this.#beginAnew()
-		await pc.setRemoteDescription(await inflate(description))
-		this.#described = true
-		clearTimeout(this.#offerTimer)
-		for (const candidate of this.#candidates.splice(0)) await this.#addCandidate(pc, candidate)
-		if (!offer) return
-		await pc.setLocalDescription()
-		this.#describe(pc)
-	}
-
-	/** @param {any} options */
-	async #takeCandidates({ generation, candidates }) {
+		if (deflated !== undefined && this.#readsPlain) return this.#beginAnew(generation)
+		const { description, candidates } = deflated === undefined ? payload : await inflate(deflated)
+		if (description) await this.#takeDescription(generation, description)
 		if (generation !== this.#generation || !Array.isArray(candidates)) return
 		for (const candidate of candidates.slice(0, MAX_CANDIDATES)) {
 			if (this.#pc.remoteDescription) await this.#addCandidate(this.#pc, candidate)
 			else if (!this.#ignoring && this.#candidates.length < MAX_CANDIDATES) this.#candidates.push(candidate)
 		}
+	}
+
+	/**
+	 * @param {number} generation
+	 * @param {any} description
+	 */
+	async #takeDescription(generation, { type, sdp, changes }) {
+		const offer = type === 'offer'
+		if (generation > this.#generation && offer && !this.polite) this.#replace(generation)
+		if (generation !== this.#generation) return
+		const pc = this.#pc
+		this.#ignoring = offer && pc.signalingState !== 'stable' && !this.polite
+		if (this.#ignoring) return
+		await pc.setRemoteDescription({ type, sdp: sdp ?? applyChanges(changes, this.#offered) })
+		this.#described = true
+		clearTimeout(this.#offerTimer)
+		for (const candidate of this.#candidates.splice(0)) await this.#addCandidate(pc, candidate)
+		if (!offer) return
+		await pc.setLocalDescription()
+		this.#describe(pc, sdp)
 	}
 
 	/**
@@ -554,42 +545,44 @@ export class Connection extends Emitter {
 	}
 
 	/** @param {any} options */
-	#takeRenew({ generation, plain }) {
-		this.#plain ||= plain === true
+	#takeRenew({ generation }) {
 		if (this.polite && generation >= this.#generation) this.#replace(generation + 1)
 	}
 
 	/** @param {RTCIceCandidateInit | null} candidate */
 	#candidateFound(candidate) {
-		if (this.#found) return void this.#found.push(candidate)
-		const found = this.#found = [candidate]
-		const generation = this.#generation
-		const take = () => {
-			if (this.#found === found) this.#found = null
-			return { generation, candidates: found }
-		}
-		this.#say(() => { Promise.resolve(this.#signal('candidate', take)).finally(take) })
-	}
-
-	/** @param {RTCPeerConnection} pc */
-	#describe(pc) {
-		if (this.#stale(pc)) return
-		const said = /** @type {RTCSessionDescription} */ (pc.localDescription)
-		this.#found = null // what is found from now on belongs to it, and comes after it
-		this.#say(async () => {
-			const description = await deflate(said, this.#plain)
-			if (!this.#stale(pc)) this.#signal('description', { generation: this.#generation, description, ...this.#abilities })
-		})
+		if (!this.#found) this.#say('candidate')
+		this.#found?.push(candidate)
 	}
 
 	/**
-	 * What is signalled of the RTCPeerConnection of now: to deflate a description takes a moment, in which no candidate overtakes it.
-	 *
-	 * @param {() => any} work
+	 * @param {RTCPeerConnection} pc
+	 * @param {string} [offer] that it answers
 	 */
-	#say(work) {
-		const pc = this.#pc
-		this.#sayings = this.#sayings.then(() => this.#stale(pc) || work()).catch(error => this.#fail(error))
+	#describe(pc, offer) {
+		if (this.#stale(pc)) return
+		const description = /** @type {RTCSessionDescription} */ (pc.localDescription)
+		if (!offer) this.#offered = description.sdp
+		this.#say('description', shorten(description, this.#plain ? '' : offer))
+	}
+
+	/**
+	 * Says something of the RTCPeerConnection of now, and what candidates are found until it is sent.
+	 *
+	 * @param {string} type
+	 * @param {object} [description]
+	 */
+	#say(type, description) {
+		const pc = this.#pc, generation = this.#generation
+		/** @type {(RTCIceCandidateInit | null)[]} */
+		const candidates = this.#found = []
+		const make = async () => {
+			if (this.#found === candidates) this.#found = null
+			if (this.#stale(pc)) return
+			const payload = { generation, plain: this.#readsPlain, ...await deflate({ description, candidates }, this.#plain) }
+			return { to: this.id, type, payload }
+		}
+		this.#signal(type, () => make().catch(error => this.#fail(error)))
 	}
 
 	/** @param {RTCPeerConnection} pc */
@@ -610,10 +603,10 @@ export class Connection extends Emitter {
 		this.#beginAnew()
 	}
 
-	#beginAnew() {
+	#beginAnew(generation = this.#generation) {
 		if (++this.#renewals > MAX_RENEWALS) return
 		if (this.polite) this.#replace(this.#generation + 1)
-		else this.#askToRenew()
+		else this.#askToRenew(generation)
 	}
 
 	/** @param {number} generation */
@@ -639,4 +632,16 @@ export class Connection extends Emitter {
 	#stale(pc) {
 		return this.closed || pc !== this.#pc
 	}
+}
+
+/**
+ * What is known of one track is known of another from now on.
+ *
+ * @param {Map<MediaStreamTrack, any>} map
+ * @param {MediaStreamTrack} track
+ * @param {MediaStreamTrack} by
+ */
+export function rename(map, track, by) {
+	if (map.has(track)) map.set(by, map.get(track))
+	map.delete(track)
 }

@@ -121,7 +121,7 @@ export class PortalGun extends EventEmitter {
 			}))
 		})
 		this.#room.on('state', state => this.emit('debug', `state@${state}`))
-		this.#room.on('error', error => this.#failed(error))
+		this.#room.on('error', error => error.id || this.emit('error', error))
 		this.#enter()
 	}
 
@@ -164,11 +164,6 @@ export class PortalGun extends EventEmitter {
 		const portal = this.connections.get(id)
 		this.connections.delete(id)
 		if (portal) this.emit('disconnection', portal)
-	}
-
-	/** @param {any} error */
-	#failed(error) {
-		if (!error.id) this.emit('error', error)
 	}
 }
 

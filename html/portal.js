@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { Emitter, PortalError, emit } from './events.js'
 import { toBase64 } from './messages.js'
-import { Connection } from './peer.js'
+import { Connection, rename } from './peer.js'
 import { PASSING, Session, within } from './signal.js'
 import { Stream } from './stream.js'
 
@@ -9,6 +9,9 @@ export { Connection, PortalError }
 export { PortalGun } from './portal-gun.js'
 
 const PLUGIN = 'janus.plugin.portal'
+
+/** Types of signals that are the library's own. */
+const OWN = /^(description$|candidate$|portal\.)/
 
 /** A member that vanished without a word may come back this long, if its direct connection holds. */
 const LINGER = 60_000
@@ -293,7 +296,7 @@ export class Portal extends Emitter {
 			throw new PortalError('already_joined', `This portal is ${this.#state} already`)
 		}
 		if (this.#RTCPeerConnection === undefined) {
-			throw new PortalError('unsupported', 'There is no RTCPeerConnection here: hand one in, or null to send everything through the server')
+			throw new PortalError('unsupported', 'There is no RTCPeerConnection here: hand one in, or null')
 		}
 		signal?.throwIfAborted()
 		const session = this.#newSession()
@@ -352,7 +355,7 @@ export class Portal extends Emitter {
 	 *   reached; if nobody was, it rejects
 	 */
 	async signal(type, payload = {}, { to } = {}) {
-		if (type === 'description' || type === 'candidate' || type.startsWith('portal.')) {
+		if (OWN.test(type)) {
 			throw new PortalError('invalid_type', `Signals of type ${type} are the library's own`)
 		}
 		const { failed } = await this.#opened().relay({ to, type, payload })
@@ -412,13 +415,8 @@ export class Portal extends Emitter {
 	 * @param {MediaStreamTrack} by
 	 */
 	async replaceTrack(track, by) {
-		const streams = this.#tracks.get(track)
-		if (!streams || this.#tracks.has(by)) return
-		this.#tracks.delete(track)
-		this.#tracks.set(by, streams)
-		const encoding = this.#encodings.get(track)
-		if (encoding) this.#encodings.set(by, encoding)
-		this.#encodings.delete(track)
+		if (!this.#tracks.has(track) || this.#tracks.has(by)) return
+		for (const map of [this.#tracks, this.#encodings]) rename(map, track, by)
 		await Promise.all(this.connections.map(connection => connection.replaceTrack(track, by)))
 	}
 
@@ -448,14 +446,13 @@ export class Portal extends Emitter {
 		this.#page.abort()
 		if (this.#state !== 'open') return this.#stop()
 		const session = this.#session
-		const left = this.#leave()
-		await within(FAREWELL, left)
+		await within(FAREWELL, this.#leave())
 		await session?.close()
 	}
 
 	#stop() {
 		if (this.#state === 'idle' || this.#state === 'closed') return
-		this.#stopJoining(new PortalError('closed', 'The portal was closed'))
+		this.#stopJoining(new PortalError('closed', 'The portal is closed'))
 		if (this.#state === 'resuming') this.#session?.abandon()
 		this.#end()
 	}
@@ -512,7 +509,7 @@ export class Portal extends Emitter {
 	}
 
 	#beginAnew() {
-		this.#stream?.end(new PortalError('member_gone', 'The membership ended before this was answered'))
+		this.#stream?.end(new PortalError('member_gone', 'The membership has ended'))
 		this.#stream = new Stream()
 		this.#fresh = true
 	}
@@ -754,7 +751,7 @@ export class Portal extends Emitter {
 
 	/** @param {any} options */
 	#signalled({ from, type, payload }) {
-		if (type === 'description' || type === 'candidate' || type.startsWith('portal.')) {
+		if (OWN.test(type)) {
 			this.#connections.get(from)?.take(type, payload)
 		} else {
 			emit(this, 'signal', { from, type, payload })
@@ -769,8 +766,9 @@ export class Portal extends Emitter {
 	 */
 	async #signal(to, type, payload) {
 		try {
-			const signal = typeof payload === 'function' ? { to, type, late: payload } : { to, type, payload }
-			const { failed: [failure] } = await this.#opened().relay(signal, type !== 'portal.data')
+			const stream = this.#opened()
+			const relayed = await (typeof payload === 'function' ? stream.relayLate(payload) : stream.relay({ to, type, payload }))
+			const failure = relayed?.failed[0]
 			if (!failure || failure.code === 'member_not_found') return
 			if (failure.code !== 'recipient_full') return emit(this, 'error', failureError(failure, to))
 			if (type === 'portal.data') return failure // it comes again
@@ -834,13 +832,7 @@ export class Portal extends Emitter {
 	 * @param {number} milliseconds
 	 */
 	#pause(milliseconds) {
-		return /** @type {Promise<void>} */ (new Promise(resolve => {
-			const timer = setTimeout(resolve, milliseconds)
-			this.#wake = () => {
-				clearTimeout(timer)
-				resolve()
-			}
-		}))
+		return within(milliseconds, /** @type {Promise<void>} */ (new Promise(resolve => { this.#wake = resolve })))
 	}
 
 	async #tryOnce() {

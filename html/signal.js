@@ -18,6 +18,13 @@ const JANUS_CODES = {
 export const PASSING = new Set(['connection_lost', 'session_not_found', 'handle_not_found', 'plugin_not_found', 'janus_error',
 	'rate_limited', 'superseded', 'server_full'])
 
+/**
+ * A Janus handle: one attach to one plugin.
+ *
+ * @typedef {object} Peer
+ * @property {(body: object) => Promise<any>} request resolves with the plugin's answer, rejects with its error
+ */
+
 /** How long the server may take to answer when it is asked whether it is there. */
 const PROBE = 5_000
 
@@ -31,8 +38,8 @@ export class Session {
 	#keepalive
 	/** @type {WebSocket | null} */
 	#socket = null
-	/** @type {number | null} */
-	#id = null
+	/** @type {number | undefined} */
+	#id
 	/** @type {ReturnType<typeof setInterval> | undefined} */
 	#timer
 	#silent = false
@@ -40,7 +47,7 @@ export class Session {
 	#transaction = 0
 	/** @type {Map<string, {resolve: Function, reject: Function, whole: boolean}>} */
 	#requests = new Map()
-	/** @type {Map<number, Peer>} */
+	/** @type {Map<number, (data: any, size: number) => void>} */
 	#peers = new Map()
 
 	/**
@@ -86,21 +93,20 @@ export class Session {
 	 */
 	async attach(plugin, onpush) {
 		const { data } = await this.#request({ janus: 'attach', plugin })
-		const peer = new Peer(body => this.#message(data.id, body), onpush)
-		this.#peers.set(data.id, peer)
-		return peer
+		this.#peers.set(data.id, onpush)
+		return { request: body => this.#message(data.id, body) }
 	}
 
 	/** Ends the session in Janus, then closes the socket. */
 	async close() {
 		if (this.#ended) return
-		if (this.#id !== null) await within(2_000, this.#request({ janus: 'destroy' }).catch(() => {}))
-		this.#end(new PortalError('closed', 'The session was closed'))
+		if (this.#id !== undefined) await within(2_000, this.#request({ janus: 'destroy' }).catch(() => {}))
+		this.#end(new PortalError('closed', 'The session has ended'))
 	}
 
 	/** Forgets the session at once, without a word to Janus: its connection is of no use any more. */
 	abandon() {
-		this.#end(new PortalError('connection_lost', 'The connection was given up'))
+		this.#end(new PortalError('connection_lost', 'The session has ended'))
 	}
 
 	/**
@@ -127,8 +133,7 @@ export class Session {
 			if (this.#ended) return reject(new PortalError('connection_lost', 'The session has ended'))
 			const transaction = String(++this.#transaction)
 			this.#requests.set(transaction, { resolve, reject, whole })
-			const session = this.#id === null ? {} : { session_id: this.#id }
-			this.#socket?.send(JSON.stringify({ ...this.#envelope, ...request, ...session, transaction }))
+			this.#socket?.send(JSON.stringify({ ...this.#envelope, ...request, session_id: this.#id, transaction }))
 		})
 	}
 
@@ -143,7 +148,7 @@ export class Session {
 		} else if (waiting) {
 			this.#answer(message, waiting)
 		} else if (message.janus === 'event') {
-			this.#peers.get(message.sender)?.onpush(message.plugindata?.data ?? {}, text.length)
+			this.#peers.get(message.sender)?.(message.plugindata?.data ?? {}, text.length)
 		}
 	}
 
@@ -164,7 +169,7 @@ export class Session {
 	#keepAlive() {
 		if (this.#silent) return this.#lose(new PortalError('connection_lost', 'The server no longer answers'))
 		this.#silent = true
-		if (this.#id !== null) this.#request({ janus: 'keepalive' }).catch(() => {})
+		if (this.#id !== undefined) this.#request({ janus: 'keepalive' }).catch(() => {})
 	}
 
 	/** There is reason to doubt that the socket's other end is still there: that is known within seconds. */
@@ -188,19 +193,6 @@ export class Session {
 		this.#socket?.close()
 		for (const { reject } of this.#requests.values()) reject(error)
 		this.#requests.clear()
-	}
-}
-
-/** A Janus handle: one attach to one plugin. */
-class Peer {
-	/**
-	 * @param {(body: object) => Promise<any>} request
-	 * @param {(data: any, size: number) => void} onpush
-	 */
-	constructor(request, onpush) {
-		/** Resolves with the plugin's answer, rejects with its error. */
-		this.request = request
-		this.onpush = onpush
 	}
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { PortalError } from './events.js'
+import { within } from './signal.js'
 
 /** What the server says in its answer to `join` replaces these. */
 const LIMITS = { max_signals: 256, max_request: 262_144, window: 256, ack_every: 32, max_backlog: 1_048_576 }
@@ -30,17 +31,18 @@ export class Stream {
 	#send = null
 	#limits = LIMITS
 	#seq = 0
-	/** @type {{to?: string | string[], type: string, payload?: any, late?: () => any, weight: number, resolve: Function, reject: Function}[]} */
+	/** @type {{to?: string | string[], type: string, payload: any, weight: number, resolve: Function, reject: Function}[]} */
 	#signals = []
+	/** @type {(() => Promise<any>)[]} make signals that can wait */
+	#late = []
+	/** @type {Promise<any[]>} that these wait for */
+	#turn = Promise.resolve([])
+	#answered = () => {}
 	/** @type {Request[]} */
 	#waiting = []
 	/** @type {Map<number, Request>} those that have a number, in its order */
 	#unanswered = new Map()
 	#unansweredBytes = 0
-	/** Whether what was signalled is sent at the end of this turn. */
-	#flushing = false
-	/** @type {ReturnType<typeof setTimeout> | undefined} */
-	#gathering
 	/** @type {PortalError | null} */
 	#ended = null
 	#n = 0
@@ -92,25 +94,38 @@ export class Stream {
 	}
 
 	/**
-	 * Signals that are given in one turn go in one request. One that can wait does so while a request is unanswered, until the
-	 * answer, the next signal that cannot wait, or a moment later: a browser makes descriptions and finds candidates one by one, a
-	 * turn for each.
+	 * Signals that are given in one turn go in one request.
 	 *
-	 * @param {{to?: string | string[], type: string, payload?: any, late?: () => any}} signal `late` makes its payload when it is sent
-	 * @param {boolean} [canWait]
+	 * @param {{to?: string | string[], type: string, payload: any}} signal
 	 * @returns {Promise<{failed: {to?: string[], code: string, error: string, error_code: number, retry_after?: number}[]}>}
 	 */
-	relay(signal, canWait = false) {
+	relay(signal) {
 		return new Promise((resolve, reject) => {
 			if (this.#ended) return reject(this.#ended)
-			this.#signals.push({ ...signal, weight: signal.late ? 0 : weigh(signal), resolve, reject })
-			if (canWait && this.#unanswered.size > 0) {
-				this.#gathering ??= setTimeout(() => this.#flush(), GATHER)
-			} else if (!this.#flushing) {
-				this.#flushing = true
-				queueMicrotask(() => this.#flush())
-			}
+			this.#signals.push({ ...signal, weight: weigh(signal), resolve, reject })
+			queueMicrotask(() => this.#flush())
 		})
+	}
+
+	/**
+	 * One that can wait does so while a request is unanswered, until the answer or a moment later: a browser makes descriptions and finds
+	 * candidates one by one, a turn for each.
+	 *
+	 * @param {() => Promise<any>} make makes it when it is sent, or nothing if there is no need any more
+	 * @returns {Promise<any>} as of `relay()`, or nothing
+	 */
+	async relayLate(make) {
+		const place = this.#late.push(make) - 1
+		if (place === 0) this.#turn = this.#takeTurn(this.#turn)
+		return (await this.#turn)[place]
+	}
+
+	/** @param {Promise<any>} before what is given while that is made comes after it */
+	async #takeTurn(before) {
+		await before
+		if (this.#unanswered.size > 0) await within(GATHER, /** @type {Promise<void>} */ (new Promise(resolve => { this.#answered = resolve })))
+		const made = await Promise.all(this.#late.splice(0).map(make => make()))
+		return made.map(signal => signal && this.relay(signal))
 	}
 
 	/**
@@ -126,7 +141,7 @@ export class Stream {
 	leave() {
 		this.#flush()
 		const left = new Promise((resolve, reject) => this.#give({ body: { request: 'leave' }, weight: 0, resolve, reject }))
-		this.#refuse(new PortalError('closed', 'The member has left'), this.#waiting.splice(0), this.#signals.splice(0))
+		this.#refuse(new PortalError('closed', 'The portal is closed'), this.#waiting.splice(0), this.#signals.splice(0))
 		return left
 	}
 
@@ -157,7 +172,7 @@ export class Stream {
 	 * @returns {{number: number, event: any}[]} those that were not there before
 	 */
 	accept({ n, events }, size) {
-		if (n > this.#n + 1) throw new PortalError('events_missing', `Events ${this.#n + 1} to ${n - 1} are missing`)
+		if (n > this.#n + 1) throw new PortalError('events_missing', 'Events are missing')
 		const fresh = events.map((event, index) => ({ number: n + index, event })).filter(({ number }) => number > this.#n)
 		this.#n += fresh.length
 		this.#unackedBytes += size
@@ -182,15 +197,7 @@ export class Stream {
 	}
 
 	#flush() {
-		this.#flushing = false
-		clearTimeout(this.#gathering)
-		this.#gathering = undefined
 		if (!this.#send) return
-		for (const signal of this.#signals.filter(({ late }) => late)) {
-			const { to, type, late } = signal
-			signal.payload = late?.()
-			signal.weight = weigh({ to, type, payload: signal.payload })
-		}
 		const { max_signals: most, max_request: heaviest } = this.#limits
 		while (this.#signals.length > 0) {
 			let weight = 0
@@ -293,7 +300,7 @@ export class Stream {
 		this.#latest = Math.max(this.#latest, seq)
 		this.#unansweredBytes -= request.weight
 		tell()
-		if (this.#gathering !== undefined) this.#flush()
+		this.#answered()
 		this.#pump()
 	}
 }

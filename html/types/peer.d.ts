@@ -1,4 +1,12 @@
 /**
+ * What is known of one track is known of another from now on.
+ *
+ * @param {Map<MediaStreamTrack, any>} map
+ * @param {MediaStreamTrack} track
+ * @param {MediaStreamTrack} by
+ */
+export function rename(map: Map<MediaStreamTrack, any>, track: MediaStreamTrack, by: MediaStreamTrack): void;
+/**
  * The direct connection to one other member.
  *
  * Both sides may offer at any time ("perfect negotiation"): when two offers meet, the polite side takes its own
@@ -19,8 +27,8 @@ export class Connection extends Emitter<ConnectionEvents> {
      * @param {number} [options.statsInterval] milliseconds between two `stats`; none without it
      * @param {string} options.id the other member
      * @param {boolean} options.polite what this side is
-     * @param {(type: string, payload: any) => Promise<any> | void} options.signal sends to the other member; a payload that is a
-     *   function is called for it when it is sent
+     * @param {(type: string, payload: any) => Promise<any> | void} options.signal sends to the other member; a function in the
+     *   place of the payload makes the whole signal when it is sent, or nothing
      * @param {() => number} [options.largest] bytes that the server takes as one signal
      * @param {() => boolean} [options.reachable] whether signals reach the other member, be it now or when it is back
      * @param {typeof globalThis.RTCPeerConnection | null} options.RTCPeerConnection null: there is to be no direct connection

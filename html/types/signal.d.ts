@@ -50,16 +50,13 @@ export class Session {
     probe(): void;
     #private;
 }
-import { PortalError } from './events.js';
-/** A Janus handle: one attach to one plugin. */
-declare class Peer {
+/**
+ * A Janus handle: one attach to one plugin.
+ */
+export type Peer = {
     /**
-     * @param {(body: object) => Promise<any>} request
-     * @param {(data: any, size: number) => void} onpush
+     * resolves with the plugin's answer, rejects with its error
      */
-    constructor(request: (body: object) => Promise<any>, onpush: (data: any, size: number) => void);
-    /** Resolves with the plugin's answer, rejects with its error. */
     request: (body: object) => Promise<any>;
-    onpush: (data: any, size: number) => void;
-}
-export {};
+};
+import { PortalError } from './events.js';

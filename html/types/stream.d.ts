@@ -33,20 +33,16 @@ export class Stream {
     /** The last event that was taken. */
     get got(): number;
     /**
-     * Signals that are given in one turn go in one request. One that can wait does so while a request is unanswered, until the
-     * answer, the next signal that cannot wait, or a moment later: a browser makes descriptions and finds candidates one by one, a
-     * turn for each.
+     * Signals that are given in one turn go in one request.
      *
-     * @param {{to?: string | string[], type: string, payload?: any, late?: () => any}} signal `late` makes its payload when it is sent
-     * @param {boolean} [canWait]
+     * @param {{to?: string | string[], type: string, payload: any}} signal
      * @returns {Promise<{failed: {to?: string[], code: string, error: string, error_code: number, retry_after?: number}[]}>}
      */
     relay(signal: {
         to?: string | string[];
         type: string;
-        payload?: any;
-        late?: () => any;
-    }, canWait?: boolean): Promise<{
+        payload: any;
+    }): Promise<{
         failed: {
             to?: string[];
             code: string;
@@ -55,6 +51,14 @@ export class Stream {
             retry_after?: number;
         }[];
     }>;
+    /**
+     * One that can wait does so while a request is unanswered, until the answer or a moment later: a browser makes descriptions and finds
+     * candidates one by one, a turn for each.
+     *
+     * @param {() => Promise<any>} make makes it when it is sent, or nothing if there is no need any more
+     * @returns {Promise<any>} as of `relay()`, or nothing
+     */
+    relayLate(make: () => Promise<any>): Promise<any>;
     /**
      * @param {object} body a request that is to be numbered
      * @returns {Promise<any>}

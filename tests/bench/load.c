@@ -53,6 +53,9 @@ typedef struct request {
 	char signals_json[];
 } request;
 
+/* What is to be said of a negotiation, as portal.js has it: a description or none, and the candidates that are found until then. */
+typedef struct saying { int to; kind what; int candidates; } saying;
+
 typedef struct client {
 	int fd, room, place;
 	phase phase;
@@ -70,7 +73,9 @@ typedef struct client {
 	size_t unanswered, unanswered_bytes;
 	bytes batch;
 	int batch_signals, batch_deliveries;
-	int64_t gather_until;      /* what is in the batch waits for an answer, or until then */
+	saying *late;              /* what can wait: for an answer, or until `gather_until` */
+	int late_count, late_room;
+	int64_t gather_until;
 	bytes held;                /* events before the reply to join, each ending with a NUL */
 	int64_t retry_at;
 	/* what it knows */
@@ -121,6 +126,7 @@ static void on_joined(client *c);
 static void on_peer(client *c, int place);
 static void on_signal(client *c, int from, kind what);
 static void drop(client *c);
+static void say_late(client *c);
 static void say_what_is_due(int64_t now);
 
 static int64_t now_us(void) {
@@ -510,16 +516,7 @@ static void end_turn(client *c) {
 	c->last = r;
 	c->batch.length = 0;
 	c->batch_signals = c->batch_deliveries = 0;
-	c->gather_until = 0;
 	pump(c);
-}
-
-/* What was said in this turn can wait while a request is unanswered. */
-static void end_turn_or_gather(client *c) {
-	if(c->first == NULL)
-		end_turn(c);
-	else if(c->gather_until == 0)
-		c->gather_until = now_us() + GATHER_US;
 }
 
 static request *take_request(client *c, uint64_t seq) {
@@ -552,39 +549,29 @@ static client *member_at(const client *c, int place) {
 	return &clients[c->room * want.room_size + place];
 }
 
-static void put_payload(bytes *b, client *c, int to, kind what, int size) {
+/* `more` candidates go with it, under the numbers after its own. */
+static void put_payload(bytes *b, client *c, int to, kind what, int size, int more) {
 	uint32_t *numbers = &c->sent[to == EVERYBODY ? want.room_size : to];
 	size_t before = b->length;
-	putf(b, "[%d,%d,%" PRIu32 ",%d,%" PRId64 ",\"", c->place, to, ++*numbers, what, now_us());
+	putf(b, "[%d,%d,%" PRIu32 ",%d,%" PRId64 ",%d,\"", c->place, to, *numbers + 1, what, now_us(), more);
+	*numbers += 1 + (uint32_t)more;
 	int rest = size - (int)(b->length - before) - 2;
 	put(b, filler, rest > 0 ? (size_t)rest / 2 * 2 : 0);
 	put_string(b, "\"]");
 }
 
-/* Several are a list, as portal.js has it for candidates. */
-static void put_list(bytes *b, client *c, int to, kind what, int size, int count) {
-	for(int i = 0; i < count; i++) {
-		put_string(b, i == 0 ? "[" : ",");
-		put_payload(b, c, to, what, size);
-	}
-	put_string(b, "]");
-}
-
 /* Portal: one signal, which goes with those of this turn, and in which there may be several things. */
-static void signal_portal(client *c, int to, kind what, int size, int count) {
+static void signal_portal(client *c, int to, kind what, int size, int more) {
 	static const char *TYPES[] = { "data", "description", "description", "candidate" };
 	int recipients = to == EVERYBODY ? want.room_size - 1 : 1;
-	sent_total += (uint64_t)(recipients * count);
+	sent_total += (uint64_t)(recipients * (1 + more));
 	if(c->batch_signals > 0)
 		put_string(&c->batch, ",");
 	put_string(&c->batch, "{");
 	if(to != EVERYBODY)
 		putf(&c->batch, "\"to\":\"%s\",", member_at(c, to)->id);
 	putf(&c->batch, "\"type\":\"%s\",\"payload\":", TYPES[what]);
-	if(count == 1)
-		put_payload(&c->batch, c, to, what, size);
-	else
-		put_list(&c->batch, c, to, what, size, count);
+	put_payload(&c->batch, c, to, what, size, more);
 	put_string(&c->batch, "}");
 	c->batch_signals++;
 	c->batch_deliveries += recipients;
@@ -598,7 +585,7 @@ static void signal_one(client *c, int to, kind what, int size) {
 	static const char *PEER_TYPES[] = { "OFFER", "OFFER", "ANSWER", "CANDIDATE" };
 	char name[64];
 	if(want.protocol == PORTAL)
-		return signal_portal(c, to, what, size, 1);
+		return signal_portal(c, to, what, size, 0);
 	sent_total += to == EVERYBODY ? (uint64_t)want.room_size - 1 : 1;
 	if(to != EVERYBODY)
 		member_name(c, to, name);
@@ -611,7 +598,7 @@ static void signal_one(client *c, int to, kind what, int size) {
 		if(to != EVERYBODY)
 			putf(&line, ",\"to\":\"%s\"", name);
 		put_string(&line, ",\"payload\":");
-		put_payload(&line, c, to, what, size);
+		put_payload(&line, c, to, what, size, 0);
 		put(&line, "}", 2);
 		janus(c, "message", "r", line.at);
 		return;
@@ -620,17 +607,17 @@ static void signal_one(client *c, int to, kind what, int size) {
 			put_string(&line, "42[\"broadcast\",{\"payload\":");
 		else
 			putf(&line, "42[\"signal\",{\"to\":\"%s\",\"payload\":", name);
-		put_payload(&line, c, to, what, size);
+		put_payload(&line, c, to, what, size, 0);
 		put_string(&line, "}]");
 		break;
 	case PEERSERVER:
 		putf(&line, "{\"type\":\"%s\",\"payload\":", PEER_TYPES[what]);
-		put_payload(&line, c, to, what, size);
+		put_payload(&line, c, to, what, size, 0);
 		putf(&line, ",\"dst\":\"%s\"}", name);
 		break;
 	case PORTALSJS:
 		put_string(&line, "{\"type\":\"payload\",\"payload\":");
-		put_payload(&line, c, to, what, size);
+		put_payload(&line, c, to, what, size, 0);
 		putf(&line, ",\"target\":\"%s\"}", name);
 		break;
 	}
@@ -646,28 +633,8 @@ static void signal_all(client *c, int size) {
 			signal_one(c, i, DATA, size);
 }
 
-static void got_payload(client *c, text payload) {
-	if(payload.length < 2 || *payload.at != '[') {
-		wrong.foreign++;
-		return;
-	}
-	if(payload.at[1] == '[') {
-		text one;
-		for(cursor list = inside(payload); next_entry(&list, &one);)
-			got_payload(c, one);
-		return;
-	}
-	char *p = (char *)payload.at + 1;
-	long from = strtol(p, &p, 10);
-	long to = strtol(p + 1, &p, 10);
-	uint32_t seq = (uint32_t)strtoul(p + 1, &p, 10);
-	long what = strtol(p + 1, &p, 10);
-	int64_t time = strtoll(p + 1, &p, 10);
-	if(from < 0 || from >= want.room_size || (to != c->place && to != EVERYBODY)) {
-		wrong.foreign++;
-		return;
-	}
-	long pair = to == EVERYBODY ? want.room_size + from : from;
+/* @returns whether it is new */
+static bool got_number(client *c, long pair, uint32_t seq, int64_t time) {
 	uint32_t *got = &c->got[pair];
 	uint64_t *recent = &c->recent[pair];
 	/* What was lost with a connection is counted as lost, not as disorder. */
@@ -681,7 +648,7 @@ static void got_payload(client *c, text payload) {
 		uint32_t behind = *got - seq;
 		if(behind < 64 && (*recent >> behind & 1) != 0) {
 			wrong.extra++;
-			return;
+			return false;
 		}
 		if(behind < 64)
 			*recent |= (uint64_t)1 << behind;
@@ -689,7 +656,31 @@ static void got_payload(client *c, text payload) {
 	got_total++;
 	if(measuring && sample_count < SAMPLES_MAX)
 		samples[sample_count++] = (uint32_t)(now_us() - time);
-	on_signal(c, (int)from, (kind)what);
+	return true;
+}
+
+static void got_payload(client *c, text payload) {
+	if(payload.length < 2 || *payload.at != '[') {
+		wrong.foreign++;
+		return;
+	}
+	char *p = (char *)payload.at + 1;
+	long from = strtol(p, &p, 10);
+	long to = strtol(p + 1, &p, 10);
+	uint32_t seq = (uint32_t)strtoul(p + 1, &p, 10);
+	long what = strtol(p + 1, &p, 10);
+	int64_t time = strtoll(p + 1, &p, 10);
+	long more = strtol(p + 1, &p, 10);
+	if(from < 0 || from >= want.room_size || (to != c->place && to != EVERYBODY)) {
+		wrong.foreign++;
+		return;
+	}
+	long pair = to == EVERYBODY ? want.room_size + from : from;
+	bool is_new = got_number(c, pair, seq, time);
+	for(long i = 1; i <= more; i++)
+		got_number(c, pair, seq + (uint32_t)i, time);
+	if(is_new)
+		on_signal(c, (int)from, (kind)what);
 }
 
 /* The roster */
@@ -870,7 +861,7 @@ static void portal_answer(client *c, text transaction, text data) {
 	}
 	free(r);
 	if(c->gather_until != 0)
-		end_turn(c);
+		say_late(c);
 	pump(c);
 }
 
@@ -1162,8 +1153,7 @@ static void flush_dirty(void) {
 	for(int i = 0; i < dirty_count; i++) {
 		client *c = dirty[i];
 		if(want.protocol == PORTAL && c->phase == JOINED) {
-			if(c->gather_until == 0)
-				end_turn(c);
+			end_turn(c);
 			if(c->n - c->acked >= ACK_EVERY)
 				portal_ack(c);
 		}
@@ -1178,7 +1168,7 @@ static void retry(int64_t now) {
 	for(int i = 0; i < want.clients; i++) {
 		client *c = &clients[i];
 		if(c->gather_until != 0 && c->gather_until <= now && c->phase == JOINED)
-			end_turn(c);
+			say_late(c);
 		if(c->retry_at == 0 || c->retry_at > now)
 			continue;
 		c->retry_at = 0;
@@ -1357,30 +1347,60 @@ static void on_joined(client *c) {
 	back_after[back++] = (double)(now_us() - c->lost_at) / 1e6;
 }
 
-static void candidates(client *c, int to) {
-	for(int burst = 0; burst < 2; burst++) {
-		if(want.protocol == PORTAL) {
-			signal_portal(c, to, CANDIDATE, 150, 3);
-			end_turn_or_gather(c);
-			continue;
-		}
-		for(int i = 0; i < 3; i++)
-			signal_one(c, to, CANDIDATE, 150);
-	}
+/* How long a payload is: a description, candidates, or both. What portal.js makes of Chromium's was measured (html/description.js, six
+ * pages in a room): an offer becomes 35 % of what it was, an answer by its changes 675 bytes; with four candidates of 180 bytes each is
+ * 240 longer, with nine to twelve 370 to 385; by themselves, four are 360 and twelve 480. Deflating is not done in here, as the clients of a real room
+ * have a machine each for it. */
+static int size_of(const saying *said) {
+	int n = said->candidates;
+	if(want.protocol != PORTAL || !want.deflated)
+		return said->what == OFFER ? 6500 + 150 * n : said->what == ANSWER ? 5400 + 150 * n : 150 * n;
+	if(said->what == CANDIDATE)
+		return 150 * n < 600 ? 33 + 150 * n : 310 + 14 * n;
+	return (said->what == OFFER ? 2280 : 675) + (n > 0 ? 120 + 30 * n : 0);
 }
 
-/* How long a description is as a payload. What portal.js makes of Chromium's by deflating it (html/description.js) was measured: 34 and
- * 36 % of it. It is done once in here and not for each, as the clients of a real room have a machine each for it. */
-static int description_size(kind what) {
-	bool deflated = want.protocol == PORTAL && want.deflated;
-	return what == OFFER ? (deflated ? 2220 : 6500) : deflated ? 1960 : 5400;
+static void say_late(client *c) {
+	c->gather_until = 0;
+	for(int i = 0; i < c->late_count; i++) {
+		const saying *said = &c->late[i];
+		signal_portal(c, said->to, said->what, size_of(said), said->candidates - (said->what == CANDIDATE));
+	}
+	c->late_count = 0;
+	end_turn(c);
+}
+
+static void late(client *c, int to, kind what, int count) {
+	if(c->late_count == c->late_room)
+		c->late = realloc(c->late, (size_t)(c->late_room = 2 * c->late_room + 8) * sizeof *c->late);
+	c->late[c->late_count++] = (saying){ to, what, count };
+	if(c->first == NULL)
+		say_late(c);
+	else if(c->gather_until == 0)
+		c->gather_until = now_us() + GATHER_US;
+}
+
+/* Go with what is to be said to that member, if there is something. */
+static void found(client *c, int to, int count) {
+	for(int i = c->late_count - 1; i >= 0; i--)
+		if(c->late[i].to == to) {
+			c->late[i].candidates += count;
+			return;
+		}
+	late(c, to, CANDIDATE, count);
 }
 
 static void describe(client *c, int to, kind what) {
-	signal_one(c, to, what, description_size(what));
 	if(want.protocol == PORTAL)
-		end_turn_or_gather(c);
-	candidates(c, to);
+		late(c, to, what, 0);
+	else
+		signal_one(c, to, what, size_of(&(saying){ to, what, 0 }));
+	for(int burst = 0; burst < 2; burst++) {
+		if(want.protocol == PORTAL)
+			found(c, to, 3);
+		for(int i = 0; i < 3 && want.protocol != PORTAL; i++)
+			signal_one(c, to, CANDIDATE, 150);
+	}
 }
 
 static void on_peer(client *c, int place) {

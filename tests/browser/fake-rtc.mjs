@@ -17,8 +17,8 @@ export class FakePeerConnection extends EventTarget {
 	static all = []
 	/** How long an operation takes, in milliseconds. */
 	static delay = () => 0
-	/** What each description says besides, as those of browsers do. */
-	static chatter = ''
+	/** Lines that each description says besides, as those of browsers do. */
+	static chatter = []
 
 	signalingState = 'stable'
 	connectionState = 'new'
@@ -166,7 +166,8 @@ export class FakePeerConnection extends EventTarget {
 
 	#description(type, to) {
 		const tracks = this.#senders.map(({ track }) => track.id)
-		return { type, sdp: JSON.stringify({ name: this.#name, round: ++this.#round, to, tracks, chatter: FakePeerConnection.chatter }) }
+		const said = { name: this.#name, round: ++this.#round, to, tracks, chatter: FakePeerConnection.chatter }
+		return { type, sdp: `${JSON.stringify(said, null, 1).replaceAll('\n', '\r\n')}\r\n` }
 	}
 
 	#gather() {

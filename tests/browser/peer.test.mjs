@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
+import { inflateSync } from 'node:zlib'
 import { Connection } from '../../html/peer.js'
 import { FakePeerConnection } from './fake-rtc.mjs'
 import { randomness } from '../lib/random.mjs'
@@ -8,16 +9,23 @@ import { eventually, fakeTimeouts, wait } from './wait.mjs'
 
 const track = id => ({ id })
 
-/** Two connections whose signals travel in order, each direction with a delay of its own. */
+/** What a payload says, deflated or not. */
+const opened = ({ deflated, ...payload }) => deflated === undefined ? payload : { ...payload, ...JSON.parse(inflateSync(Buffer.from(deflated, 'base64'))) }
+
+/** Two connections whose signals travel in order, each direction with a delay of its own. In the log is also what they `said` when it was deflated. */
 function makePair({ delay = () => 0, polite = {}, impolite = {} } = {}) {
 	const sides = {}
 	const log = []
 	const end = (name, other, options) => {
-		let road = Promise.resolve()
-		const signal = (type, payload) => {
-			const text = JSON.stringify(typeof payload === 'function' ? payload() : payload)
-			log.push({ from: name, type, payload: JSON.parse(text) })
+		let road = Promise.resolve(), made = Promise.resolve()
+		const say = (type, payload) => {
+			const text = JSON.stringify(payload)
+			log.push({ from: name, type, payload: JSON.parse(text), said: opened(JSON.parse(text)) })
 			road = road.then(() => wait(delay())).then(() => sides[other].take(type, JSON.parse(text)))
+		}
+		const signal = (type, payload) => {
+			if (typeof payload !== 'function') return say(type, payload)
+			made = made.then(payload).then(whole => whole && say(whole.type, whole.payload))
 		}
 		const side = sides[name] = new Connection({
 			id: other, polite: name === 'polite', signal, RTCPeerConnection: FakePeerConnection, ...options
@@ -61,18 +69,23 @@ test('candidates that come before their description are kept until it is there',
 })
 
 /** As much as an offer of sound and video says, and as often the same. */
-const CHATTER = Array.from({ length: 120 }, (_, i) => `a=rtpmap:${i} something/90000 with parameters\r\n`).join('')
+const CHATTER = Array.from({ length: 120 }, (_, i) => `a=rtpmap:${i % 100} something/90000 with parameters`)
 
 async function chattering(t, work) {
-	t.after(() => { FakePeerConnection.chatter = '' })
+	t.after(() => { FakePeerConnection.chatter = [] })
 	FakePeerConnection.chatter = CHATTER
 	await work()
 }
 
-const descriptions = ({ log }) => log.filter(({ type }) => type === 'description').map(({ from, payload: { generation, plain, description } }) =>
-	`${from} ${generation}: ${description.type} ${'deflated' in description ? 'deflated' : 'as it is'}${plain ? ', reads only plain ones' : ''}`)
+const descriptions = ({ log }) => log.filter(({ type }) => type === 'description').map(({ from, payload, said: { generation, plain, description } }) =>
+	`${from} ${generation}: ${description.type} ${'deflated' in payload ? 'deflated' : 'as it is'}${'changes' in description ? ', by its changes' : ''}${
+		plain ? ', reads only plain ones' : ''}`)
 
-test('a long description goes deflated, and no candidate overtakes it however long that takes', async t => {
+/** All that one side has said of its negotiation, in order. */
+const order = (pair, name) => pair.log.filter(({ from, type }) => from === name && type !== 'portal.renew')
+	.flatMap(({ said: { description, candidates = [] } }) => [...description ? [description.type] : [], ...candidates.map(() => 'candidate')])
+
+test('a long description goes deflated, an answer by its changes, and no candidate overtakes it however long that takes', async t => {
 	const Native = globalThis.CompressionStream
 	t.after(() => { globalThis.CompressionStream = Native })
 	globalThis.CompressionStream = class {
@@ -88,20 +101,53 @@ test('a long description goes deflated, and no candidate overtakes it however lo
 	await chattering(t, async () => {
 		const pair = makePair()
 		await eventually(() => connected(pair) && pair.polite.pc.candidates?.length === 3 && pair.impolite.pc.candidates?.length === 3)
-		assert.deepEqual(descriptions(pair), ['polite 1: offer deflated', 'impolite 1: answer deflated'])
-		for (const name of ['polite', 'impolite']) {
-			const said = pair.log.filter(({ from }) => from === name).map(({ type, payload }) => payload.candidates?.map(() => type) ?? type).flat()
-			assert.deepEqual(said, ['description', 'candidate', 'candidate', 'candidate'])
+		assert.deepEqual(descriptions(pair), ['polite 1: offer deflated', 'impolite 1: answer as it is, by its changes'])
+		for (const [name, type] of [['polite', 'offer'], ['impolite', 'answer']]) {
+			assert.deepEqual(order(pair, name), [type, 'candidate', 'candidate', 'candidate'])
 		}
-		const [{ payload: { description } }] = pair.log
-		assert.ok(description.deflated.length < CHATTER.length / 2 && !('sdp' in description))
-		assert.equal(JSON.parse(pair.impolite.pc.remoteDescription.sdp).chatter, CHATTER)
+		const [{ payload: { deflated } }, { payload: { description } }] = pair.log.filter(({ type }) => type === 'description')
+		assert.ok(deflated.length < CHATTER.join('').length / 2)
+		assert.ok(description.changes.length < CHATTER.join('').length / 8, description.changes)
+		assert.equal(pair.impolite.pc.remoteDescription.sdp, pair.polite.pc.localDescription.sdp)
+		assert.equal(pair.polite.pc.remoteDescription.sdp, pair.impolite.pc.localDescription.sdp)
 		// What a restart of ICE brings goes in the same order, else the candidates would not fit.
 		pair.impolite.pc.restartIce()
 		await eventually(() => connected(pair) && pair.polite.pc.candidates.length === 6 && pair.impolite.pc.candidates.length === 6)
 		assert.deepEqual([...pair.polite.errors, ...pair.impolite.errors], [])
 		pair.close()
 	})
+})
+
+test('candidates that are found before a description is sent go in its signal', async () => {
+	let send = () => {}
+	const sent = new Promise(resolve => { send = resolve })
+	const said = []
+	const connection = new Connection({
+		id: 'other', polite: true, RTCPeerConnection: FakePeerConnection,
+		signal: async (type, make) => { said.push(await sent.then(make)) }
+	})
+	await eventually(() => connection.pc.signalingState === 'have-local-offer')
+	await wait(10)
+	send()
+	await eventually(() => said.length > 0)
+	const [{ to, type, payload: { generation, description, candidates } }] = said
+	assert.deepEqual([to, type, generation, description.type, candidates.length, candidates.at(-1)], ['other', 'description', 1, 'offer', 3, null])
+	connection.pc.dispatchEvent(Object.assign(new Event('icecandidate'), { candidate: { candidate: 'later' } }))
+	await eventually(() => said.length > 1)
+	assert.deepEqual(said[1], { to: 'other', type: 'candidate', payload: { generation: 1, plain: undefined, description: undefined, candidates: [{ candidate: 'later' }] } })
+	connection.close()
+})
+
+test('many candidates go deflated, and are read where that can be done', async () => {
+	const pair = makePair()
+	await eventually(() => connected(pair) && pair.impolite.pc.candidates?.length === 3)
+	const { name, round } = JSON.parse(pair.polite.pc.localDescription.sdp)
+	const candidate = { candidate: `${name}.${round}`, sdpMid: '0', sdpMLineIndex: 0, usernameFragment: 'abcdefgh' }
+	for (let i = 0; i < 12; i++) pair.polite.pc.dispatchEvent(Object.assign(new Event('icecandidate'), { candidate }))
+	await eventually(() => pair.impolite.pc.candidates.length === 15)
+	assert.ok(pair.log.at(-1).payload.deflated.length < 200)
+	assert.deepEqual([pair.log.at(-1).type, pair.log.at(-1).said.candidates.length], ['candidate', 12])
+	pair.close()
 })
 
 const otherThan = { polite: 'impolite', impolite: 'polite' }
@@ -118,7 +164,11 @@ for (const who of [['impolite'], ['polite'], ['polite', 'impolite']]) {
 		assert.deepEqual(said.filter(text => text.endsWith('only plain ones')), said.filter(text => who.includes(text.split(' ')[0])))
 		// Of the first offer nobody can know yet who will read it.
 		assert.match(said.shift(), /^polite 1: offer deflated/)
-		assert.deepEqual(said.filter(text => text.includes('deflated')), said.filter(text => !who.includes(otherThan[text.split(' ')[0]])))
+		for (const text of said) {
+			const told = otherThan[text.split(' ')[0]]
+			if (who.includes(told)) assert.match(text, /(offer|answer) as it is(, reads only plain ones)?$/)
+			else assert.match(text, / deflated|by its changes/)
+		}
 		pair.close()
 	}))
 }
@@ -126,23 +176,35 @@ for (const who of [['impolite'], ['polite'], ['polite', 'impolite']]) {
 test('the polite side that cannot inflate begins anew when it is offered something before it has said so', t => chattering(t, async () => {
 	const pair = makePair({ polite: { inflates: false }, impolite: { RTCPeerConnection: null } })
 	const { polite } = pair
-	polite.take('description', { generation: 1, description: { type: 'offer', deflated: 'eJwDAAAAAAE=' } })
+	polite.take('description', { generation: 1, deflated: 'eJwDAAAAAAE=' })
 	await eventually(() => polite.generation === 2)
 	await eventually(() => descriptions(pair).includes('polite 2: offer deflated, reads only plain ones'))
 	assert.deepEqual(polite.errors, [])
 	pair.close()
 }))
 
+test('the impolite side that cannot inflate asks for another generation than the one that it could not read, a few times at most', async () => {
+	const { impolite, polite, log } = makePair({ polite: { RTCPeerConnection: null }, impolite: { inflates: false } })
+	for (let i = 0; i < 8; i++) impolite.take(i % 2 ? 'candidate' : 'description', { generation: 5, deflated: 'eJwDAAAAAAE=' })
+	await wait(20)
+	assert.deepEqual(log.map(({ type, payload }) => [type, payload]), Array(3).fill(['portal.renew', { generation: 5, plain: true }]))
+	impolite.close()
+	polite.close()
+})
+
+const deflated = async text => Buffer.from(await new Response(new Blob([text]).stream().pipeThrough(new CompressionStream('deflate'))).arrayBuffer()).toString('base64')
+
 test('what cannot be inflated, or becomes too long, is an error, and negotiation begins anew a few times at most', async () => {
-	const bomb = Buffer.from(await new Response(new Blob([new Uint8Array(50_000_000)]).stream().pipeThrough(new CompressionStream('deflate'))).arrayBuffer()).toString('base64')
-	for (const deflated of ['', '!', 'AAAA', 7, null, {}, bomb, bomb.slice(0, 100)]) {
+	const bomb = await deflated(new Uint8Array(50_000_000))
+	const unreadable = await Promise.all(['', '{', 'null', '{"description":{"type":"answer","changes":"1\\n70\\n2"}}', '{"description":{"type":"answer","changes":7}}'].map(deflated))
+	for (const text of ['', '!', 'AAAA', 7, null, {}, bomb, bomb.slice(0, 100), ...unreadable]) {
 		const { polite } = makePair({ impolite: { RTCPeerConnection: null } })
 		for (let i = 0; i < 8; i++) {
-			polite.take('description', { generation: polite.generation, description: { type: 'answer', deflated } })
-			await eventually(() => polite.errors.length === i + 1, () => `${JSON.stringify(deflated)?.slice(0, 20)}: ${polite.errors}`)
+			polite.take('description', { generation: polite.generation, deflated: text })
+			await eventually(() => polite.errors.length === i + 1, () => `${JSON.stringify(text)?.slice(0, 20)}: ${polite.errors}`)
 		}
 		assert.ok(polite.errors.every(({ code }) => code === 'negotiation_failed'))
-		if (deflated === bomb) assert.match(polite.errors[0].message, /too long/)
+		if (text === bomb) assert.match(polite.errors[0].message, /too long/)
 		assert.equal(polite.generation, 4)
 		polite.close()
 	}
@@ -196,7 +258,7 @@ test('an offer that comes while an answer is being applied is not taken for a co
 	await eventually(() => connected(pair))
 	const { impolite, log } = pair
 	impolite.addTrack(track('mine'))
-	await eventually(() => log.some(({ from, payload }) => from === 'impolite' && payload.description?.type === 'offer'))
+	await eventually(() => log.some(({ from, said }) => from === 'impolite' && said.description?.type === 'offer'))
 	pair.polite.take = () => {}
 	const { name, round } = JSON.parse(impolite.pc.localDescription.sdp)
 	const other = JSON.parse(impolite.pc.remoteDescription.sdp)
@@ -300,11 +362,11 @@ test('the impolite side offers by itself when the polite one does not for a whil
 	const signals = []
 	const connection = new Connection({
 		id: 'other', polite: false, patience: 50, RTCPeerConnection: FakePeerConnection,
-		signal: (type, payload) => signals.push(payload)
+		signal: async (type, make) => { signals.push(await make()) }
 	})
 	await wait(30)
 	assert.deepEqual(signals, [])
-	await eventually(() => signals[0]?.description.type === 'offer')
+	await eventually(() => signals[0]?.payload.description.type === 'offer')
 	connection.close()
 })
 
@@ -317,7 +379,7 @@ test('a failed connection restarts ICE, but not while signals would not arrive',
 	reachable = true
 	pair.polite.pc.become('failed')
 	assert.equal(pair.polite.pc.restarts, 1)
-	await eventually(() => pair.log.filter(({ payload }) => payload.description?.type === 'offer').length === 2)
+	await eventually(() => pair.log.filter(({ said }) => said.description?.type === 'offer').length === 2)
 	pair.close()
 })
 
@@ -342,7 +404,7 @@ test('what was never connected the impolite side does not restart, but asks for 
 	const clock = fakeTimeouts(t)
 	const said = []
 	const connection = new Connection({
-		id: 'other', polite: false, RTCPeerConnection: FakePeerConnection, patience: 1e9, signal: (type, payload) => said.push([type, payload])
+		id: 'other', polite: false, RTCPeerConnection: FakePeerConnection, patience: 1e9, signal: (type, payload) => said.push(JSON.stringify([type, payload]))
 	})
 	const { pc } = connection
 	pc.become('failed')
@@ -350,7 +412,7 @@ test('what was never connected the impolite side does not restart, but asks for 
 	assert.deepEqual(said, [])
 	clock.tick(1)
 	await new Promise(resolve => setImmediate(resolve))
-	assert.deepEqual([said, pc.restarts], [[['portal.renew', { generation: 1 }]], 0])
+	assert.deepEqual([said, pc.restarts], [['["portal.renew",{"generation":1}]'], 0])
 	connection.close()
 	clock.reset()
 })

@@ -342,26 +342,42 @@ test('signals that can wait gather while a request is unanswered, and keep their
 		sent.push(signals.map(({ payload }) => payload))
 		return new Promise(resolve => answers.push(resolve))
 	}, { n: 0, limits: {} })
-	const say = async (payload, canWait) => {
-		stream.relay({ type: 'x', payload }, canWait)
-		await new Promise(resolve => setImmediate(resolve))
+	const turn = () => new Promise(resolve => setImmediate(resolve))
+	const late = async payload => {
+		stream.relayLate(async () => ({ type: 'x', payload })).catch(() => {}) // those without answer when it ends
+		await turn()
 	}
-	await say(1, true)
+	await late(1)
 	assert.deepEqual(sent.splice(0), [[1]], 'nothing is unanswered')
-	for (const candidate of [2, 3, 4]) await say(candidate, true)
+	for (const candidate of [2, 3, 4]) await late(candidate)
 	answers.shift()({})
 	await wait(0)
 	assert.deepEqual(sent.splice(0), [[2, 3, 4]], 'the answer came')
-	await say(5, true)
-	await say(6)
-	assert.deepEqual(sent.splice(0), [[5, 6]], 'one that cannot wait takes along those before it')
-	await say(7, true)
+	await late(5)
+	stream.relay({ type: 'x', payload: 6 })
+	await turn()
+	assert.deepEqual(sent.splice(0), [[6]], 'one that cannot wait goes at once')
+	await late(7)
 	await wait(40)
-	assert.deepEqual(sent.splice(0), [[7]], 'there was no answer for a while')
-	await say(8, true)
+	assert.deepEqual(sent.splice(0), [[5, 7]], 'there was no answer for a while')
+	while (answers.length > 0) answers.shift()({})
+	await wait(0)
+	stream.relayLate(() => wait(20).then(() => ({ type: 'x', payload: 8 }))).catch(() => {})
+	const none = stream.relayLate(async () => {})
+	await wait(5)
+	await late(9)
+	assert.deepEqual(sent.splice(0), [], 'one is still being made')
+	assert.equal(await none, undefined)
+	await wait(60)
+	assert.deepEqual(sent.splice(0), [[8], [9]], 'what came meanwhile stays behind it')
 	stream.pause()
+	await late(10)
 	await wait(40)
 	assert.deepEqual(sent.splice(0), [], 'there is nobody to send it to')
+	const ended = assert.rejects(stream.relayLate(async () => ({ type: 'x', payload: 11 })), { code: 'closed' })
+	stream.end(new PortalError('closed', ''))
+	await ended
+	await assert.rejects(stream.relayLate(async () => ({ type: 'x', payload: 12 })), { code: 'closed' })
 })
 
 test('descriptions and candidates for many members, each made in a turn of its own, go in few requests, in order for each', async t => {
@@ -371,7 +387,8 @@ test('descriptions and candidates for many members, each made in a turn of its o
 	const members = Array.from({ length: 20 }, (_, i) => ({ id: `m${i}`, polite: true }))
 	const { janus } = await joined(t, { members, answers: 'late' })
 	const relayed = () => janus.asked('relay').flatMap(({ signals }) => signals)
-	const each = to => relayed().filter(signal => signal.to === to).flatMap(({ type, payload }) => payload.candidates?.map(() => type) ?? type)
+	const each = to => relayed().filter(signal => signal.to === to)
+		.flatMap(({ payload: { description, candidates } }) => [...description ? ['description'] : [], ...candidates.map(() => 'candidate')])
 	await eventually(() => members.every(({ id }) => each(id).length === 4))
 	for (const { id } of members) assert.deepEqual(each(id), ['description', 'candidate', 'candidate', 'candidate'])
 	assert.ok(janus.asked('relay').length <= 8, `${janus.asked('relay').length} requests`)
@@ -388,7 +405,8 @@ test('candidates that are found while their signal waits go in it, but not befor
 	await eventually(() => pc.signalingState === 'stable')
 	const find = candidate => pc.dispatchEvent(Object.assign(new Event('icecandidate'), { candidate: { candidate } }))
 	janus.requests = []
-	janus.handlers.relay = () => {} // the first one is never answered
+	const frames = []
+	janus.handlers.relay = (body, frame) => void frames.push(frame) // which are answered later, or never
 	/* The moment for which signals gather is long here, so that it does not matter how busy the machine is. */
 	const { setTimeout } = globalThis
 	t.after(() => { globalThis.setTimeout = setTimeout })
@@ -404,10 +422,14 @@ test('candidates that are found while their signal waits go in it, but not befor
 	await wait(0)
 	find('e')
 	portal.signal('now').catch(() => {}) // has no answer
-	await eventually(() => janus.asked('relay').length > 1)
 	await wait(20)
-	const said = janus.asked('relay').flatMap(({ signals }) => signals).map(({ type, payload }) => payload?.candidates?.map(found => found?.candidate).join(' ') ?? type)
-	assert.match(said.join(), /^a,b c d,description,[^,]* e,now$/)
+	const said = () => janus.asked('relay').flatMap(({ signals }) => signals).map(({ type, payload: { description, candidates = [] } }) =>
+		[...description ? [description.type] : [], ...candidates.map(found => found?.candidate)].join(' ') || type)
+	assert.deepEqual(said(), ['a', 'now'], 'what cannot wait goes before what can')
+	const [{ transaction, handle_id: sender }] = frames
+	janus.say(janus.sockets[0], { janus: 'event', transaction, sender, plugindata: { data: { portal: 'success', relayed: 1 } } })
+	await eventually(() => said().length === 4)
+	assert.match(said().join(), /^a,now,b c d,offer [^,]* e$/)
 })
 
 test('a turn\'s signals are split by the server\'s limits', async t => {

@@ -103,7 +103,7 @@ async function schedule(seed, members = []) {
 	FakePeerConnection.delay = () => random() * 2
 	FakePeerConnection.all.length = 0
 	// Long enough to be deflated or not, where that can be read or not.
-	FakePeerConnection.chatter = 'so many codecs\r\n'.repeat(chance(0.7) ? 100 : 0)
+	FakePeerConnection.chatter = Array.from({ length: chance(0.7) ? 100 : 0 }, (_, i) => `so many codecs: ${i % 70}`)
 	globalThis.DecompressionStream = INFLATE
 	if (chance(0.3)) delete globalThis.DecompressionStream
 	const room = new FakeRoom(random)
@@ -164,6 +164,7 @@ async function schedule(seed, members = []) {
 		const back = other?.portal.connections.find(({ id }) => id === member.portal.id)
 		return back && connection.pc.signalingState === 'stable' && connection.pc.connectionState === 'connected'
 			&& connection.generation === back.generation
+			&& connection.pc.remoteDescription?.sdp === back.pc.localDescription?.sdp
 			&& connection.pc.remoteDescription && same(JSON.parse(connection.pc.remoteDescription.sdp).tracks, other.tracks)
 			&& other.tracks.every(({ id }) => member.heard.get(connection).has(id))
 	})
@@ -178,7 +179,7 @@ async function schedule(seed, members = []) {
 	const generations = made.reduce((sum, { connection, first }) => sum + connection.generation - first + 1, 0)
 	assert.ok(FakePeerConnection.all.length <= generations, `seed ${seed}: ${FakePeerConnection.all.length} RTCPeerConnections for ${generations} generations`)
 	FakePeerConnection.delay = () => 0
-	FakePeerConnection.chatter = ''
+	FakePeerConnection.chatter = []
 	return { members: members.length, connections: made.length, pcs: FakePeerConnection.all.length, generations }
 }
 
