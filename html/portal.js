@@ -307,7 +307,7 @@ export class Portal extends Emitter {
 		this.#setState('connecting')
 		const entering = this.#enter(session)
 		try {
-			this.#enterRoom(await this.#stoppable(entering, signal))
+			this.#enterRoom(await stoppable(entering, signal, stop => { this.#stopJoining = stop }))
 		} catch (error) {
 			abandon(session, entering)
 			if (session === this.#session) this.#end()
@@ -322,26 +322,32 @@ export class Portal extends Emitter {
 	 *
 	 * @param {string} type of one's own
 	 * @param {any} [payload] a string, an ArrayBuffer, a view of one, a Blob, or anything that is JSON
-	 * @param {{to?: string | string[]}} [options] whom to; to everyone else by default
+	 * @param {{to?: string | string[], signal?: AbortSignal}} [options] whom to, everyone else by default; `signal` ends the waiting;
+	 *   the message goes all the same
 	 * @returns {Promise<{failed: {id: string, code: string, error: string}[]}>} when there is room for more with each; those
 	 *   who were not reached, as they are not there; if `to` names nobody who is, it rejects
 	 */
-	async send(type, payload = {}, { to } = {}) {
+	async send(type, payload = {}, { to, signal } = {}) {
 		this.#opened()
+		signal?.throwIfAborted()
 		const ids = to === undefined ? [...this.#connections.keys()] : [...new Set([to].flat())]
-		/** @type {PortalError[]} */
+		/** @type {{id: string, code: string, error: string}[]} */
 		const failed = []
-		await Promise.all(ids.map(async id => {
+		/** @type {PortalError[]} */
+		const errors = []
+		await stoppable(Promise.all(ids.map(async id => {
 			try {
 				const connection = this.#connections.get(id)
-				if (!connection) throw new PortalError('member_not_found', 'to: no such member in this room', { id })
+				if (!connection) throw new PortalError('member_not_found', 'to: no such member', { id })
 				await connection.send(payload, type)
-			} catch (error) {
-				failed.push(/** @type {PortalError} */ (error))
+			} catch (caught) {
+				const error = /** @type {PortalError} */ (caught)
+				errors.push(error)
+				failed.push({ id, code: error.code, error: error.message })
 			}
-		}))
-		if (to !== undefined && failed.length === ids.length) throw failed[0] ?? new PortalError('invalid_field', 'to: is an empty list')
-		return { failed: failed.map(({ id, code, message }) => ({ id: id ?? '', code, error: message })) }
+		})), signal)
+		if (to !== undefined && failed.length === ids.length) throw errors[0] ?? new PortalError('invalid_field', 'to: is empty')
+		return { failed }
 	}
 
 	/**
@@ -356,7 +362,7 @@ export class Portal extends Emitter {
 	 */
 	async signal(type, payload = {}, { to } = {}) {
 		if (OWN.test(type)) {
-			throw new PortalError('invalid_type', `Signals of type ${type} are the library's own`)
+			throw new PortalError('invalid_type', `The type ${type} is the library's own`)
 		}
 		const { failed } = await this.#opened().relay({ to, type, payload })
 		const missed = failed.flatMap(({ to: ids = [], code, error }) => ids.map(id => ({ id, code, error })))
@@ -512,19 +518,6 @@ export class Portal extends Emitter {
 		this.#stream?.end(new PortalError('member_gone', 'The membership has ended'))
 		this.#stream = new Stream()
 		this.#fresh = true
-	}
-
-	/**
-	 * @param {any} promise
-	 * @param {any} signal
-	 */
-	#stoppable(promise, signal) {
-		return new Promise((resolve, reject) => {
-			const stop = () => reject(signal.reason)
-			this.#stopJoining = reject
-			signal?.addEventListener('abort', stop)
-			promise.then(resolve, reject).finally(() => signal?.removeEventListener('abort', stop))
-		})
 	}
 
 	/** @param {any} entered */
@@ -971,6 +964,22 @@ async function visit(options, work) {
 	} finally {
 		session.close()
 	}
+}
+
+/**
+ * @template T
+ * @param {Promise<T>} promise
+ * @param {AbortSignal} [signal] ends the waiting
+ * @param {(stop: (why: Error) => void) => void} [tell] what else may end it
+ * @returns {Promise<T>}
+ */
+function stoppable(promise, signal, tell) {
+	return new Promise((resolve, reject) => {
+		const stop = () => reject(signal?.reason)
+		tell?.(reject)
+		signal?.addEventListener('abort', stop)
+		promise.then(resolve, reject).finally(() => signal?.removeEventListener('abort', stop))
+	})
 }
 
 // The server may have made us a member all the same, or be about to: tell it, then hang up.

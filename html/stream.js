@@ -172,7 +172,7 @@ export class Stream {
 	 * @returns {{number: number, event: any}[]} those that were not there before
 	 */
 	accept({ n, events }, size) {
-		if (n > this.#n + 1) throw new PortalError('events_missing', 'Events are missing')
+		if (n > this.#n + 1) throw new RangeError() // events are missing
 		const fresh = events.map((event, index) => ({ number: n + index, event })).filter(({ number }) => number > this.#n)
 		this.#n += fresh.length
 		this.#unackedBytes += size

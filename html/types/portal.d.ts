@@ -180,12 +180,14 @@ export class Portal extends Emitter<PortalEvents> {
      *
      * @param {string} type of one's own
      * @param {any} [payload] a string, an ArrayBuffer, a view of one, a Blob, or anything that is JSON
-     * @param {{to?: string | string[]}} [options] whom to; to everyone else by default
+     * @param {{to?: string | string[], signal?: AbortSignal}} [options] whom to, everyone else by default; `signal` ends the waiting;
+     *   the message goes all the same
      * @returns {Promise<{failed: {id: string, code: string, error: string}[]}>} when there is room for more with each; those
      *   who were not reached, as they are not there; if `to` names nobody who is, it rejects
      */
-    send(type: string, payload?: any, { to }?: {
+    send(type: string, payload?: any, { to, signal }?: {
         to?: string | string[];
+        signal?: AbortSignal;
     }): Promise<{
         failed: {
             id: string;

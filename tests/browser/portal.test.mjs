@@ -497,6 +497,26 @@ test('sending and configuring before joining is refused', async () => {
 	await assert.rejects(portal.configure({ display: 'x' }), { code: 'room_not_set' })
 })
 
+test('an AbortSignal ends the waiting of a send(), and not the message; one that is aborted already sends nothing', async t => {
+	const { janus, portal } = await joined(t, { members: [ada] })
+	const sent = () => janus.requests.filter(({ request }) => request === 'relay').length
+	janus.handlers.relay = () => undefined // never answered, so there is room for a window of messages, and no more
+	const reason = new Error('long enough')
+	await assert.rejects(portal.send('x', 0, { signal: AbortSignal.abort(reason) }), reason)
+	await assert.rejects(portal.send('x', 0, { to: ada.id, signal: AbortSignal.abort() }), { name: 'AbortError' })
+	assert.equal(sent(), 0)
+	const giveUp = new AbortController()
+	let room = 0
+	const sends = Array.from({ length: 300 }, (_, i) => portal.send('x', i, { signal: giveUp.signal }).then(() => { room++ }))
+	const outcomes = Promise.allSettled(sends)
+	await eventually(() => room > 200)
+	giveUp.abort(reason)
+	const failed = (await outcomes).filter(({ status }) => status === 'rejected')
+	assert.ok(failed.length > 40 && failed.length === 300 - room, `${failed.length} of 300 gave up`)
+	assert.ok(failed.every(one => one.reason === reason))
+	assert.ok(sent() > 0)
+})
+
 test('events are acknowledged after ack_every, and by every request in between', async t => {
 	const { janus, portal } = await joined(t, { members: [], limits: { ack_every: 4 } })
 	const hello = { event: 'signal', from: 'ada', type: 'hello', payload: 1 }

@@ -17,7 +17,7 @@ const info = await portal.join({ signal: AbortSignal.timeout(1000) })
 portal.on('state', state => console.log(state === 'resuming'))
 portal.on('message', ({ from, type, payload }) => console.log(from.length, type?.length, payload.text))
 const names: (string | undefined)[] = info.members.map(({ display }) => display)
-const { failed } = await portal.send('chat', { text: 'hello' }, { to: ['x'] })
+const { failed } = await portal.send('chat', { text: 'hello' }, { to: ['x'], signal: AbortSignal.timeout(1000) })
 for await (const { from, payload } of portal.messages('chat')) console.log(from.length, payload)
 const ids: string[] = failed.map(({ id }) => id)
 try {
