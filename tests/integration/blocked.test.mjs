@@ -33,6 +33,9 @@ test(`one that has ${HANDLES} handles at the Unix socket and reads nothing holds
 			worst = Math.max(worst, performance.now() - sent)
 			await sleep(100)
 		}
+		/* Janus 1.1.2 ends its Unix socket without a look whether somebody is about to write there, and may crash then. */
+		silent.kill('SIGKILL')
+		await ada.gather(HANDLES, 'away')
 		t.diagnostic(`the longest that one of 60 signals took: ${worst.toFixed()} ms`)
 		assert.ok(worst < 8_000, `a signal took ${worst} ms`)
 		await lab.close()
