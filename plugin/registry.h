@@ -56,11 +56,13 @@ void portal_registry_save_room(portal_registry *registry, const portal_room *roo
 /*! \brief The room of this name does not outlive the server any more */
 void portal_registry_forget_room(portal_registry *registry, const char *name);
 
-/*! \brief Ends what time and size have brought to an end: who was away for too long, or does not read. Called after every call that may have told members something, never in the middle of one. */
+/*! \brief Ends what time and size have brought to an end: who was away for too long, or does not read. Called after every call
+ * that may have told members something, never in the middle of one. */
 void portal_registry_settle(portal_registry *registry);
 
 /*! \brief Where three quarters of what all backlogs may weigh together are used, has those with a large part in it acknowledge all
- * that they were told: else a few hundred that acknowledge nothing, each within its own limit, would keep all others from being told anything. */
+ * that they were told: else a few hundred that acknowledge nothing, each within its own limit, would keep all others from being
+ * told anything. */
 void portal_registry_press(portal_registry *registry);
 
 /*! \brief Drops what was kept ready for those who would join within the same second. */
