@@ -144,7 +144,7 @@ export class Session {
 		const message = JSON.parse(text)
 		const waiting = this.#requests.get(message.transaction)
 		if (message.janus === 'timeout' || message.janus === 'detached') {
-			this.#lose(new PortalError('connection_lost', `Janus ended the session (${message.janus})`))
+			this.#lose(new PortalError('connection_lost', 'The session has ended'))
 		} else if (waiting) {
 			this.#answer(message, waiting)
 		} else if (message.janus === 'event') {
@@ -167,7 +167,7 @@ export class Session {
 	// A socket whose other end has vanished stays "open" for many minutes. Nothing heard between two
 	// keepalives is proof enough, and holds however rarely a hidden tab's timers run.
 	#keepAlive() {
-		if (this.#silent) return this.#lose(new PortalError('connection_lost', 'The server no longer answers'))
+		if (this.#silent) return this.#lose(new PortalError('connection_lost', 'The session has ended'))
 		this.#silent = true
 		if (this.#id !== undefined) this.#request({ janus: 'keepalive' }).catch(() => {})
 	}
