@@ -100,9 +100,15 @@ async function talk({ handle, random, counts }) {
 /** Makes rooms, changes them, shows members out, and takes rooms away. @param {World} world */
 export async function manager({ janus, adminKey, random, over, counts, rooms }, prefix) {
 	const session = await Session.open(janus.url)
-	const handle = await session.attach()
+	let handle = await session.attach()
 	const mine = new Set()
-	const manage = body => handle.ask({ admin_key: adminKey, ...body })
+	/* One handle is not answered for ever. */
+	const manage = async body => {
+		const answer = await handle.ask({ admin_key: adminKey, ...body })
+		if (answer.code !== 'peer_used') return answer
+		handle = await session.attach()
+		return manage(body)
+	}
 	for (let made = 0; !over() || mine.size > 0;) {
 		if (!over() && mine.size < 4) {
 			const room = `${prefix}${made++}`
