@@ -64,7 +64,7 @@ export class Messages {
 	/** @type {Route | null} */
 	#using = null
 	#doubted = false
-	/** Whether anything came over the direct route since there is something to acknowledge. */
+	/** Whether anything but a probe came over the direct route since there is something to acknowledge. */
 	#heard = false
 	/** @type {ReturnType<typeof setTimeout> | undefined} */
 	#probeTimer
@@ -140,7 +140,8 @@ export class Messages {
 		const view = new DataView(frame.buffer, frame.byteOffset, frame.length)
 		const [flags, stream, base, n] = [view.getUint8(0), view.getUint32(1), view.getUint32(5), view.getUint32(9)]
 		const route = from === 'direct' ? this.#direct : this.#server
-		this.#heard ||= route === this.#direct
+		// Who asks whether it passes has had nothing for a while: that is no sign that it does.
+		this.#heard ||= route === this.#direct && !(flags & PROBE)
 		if (flags & ACK) return stream === this.#stream && this.#acknowledged(n, route)
 		if (this.#former.includes(stream)) return
 		if (stream !== this.#theirs) this.#beginAnew(stream, base)

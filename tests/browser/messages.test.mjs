@@ -6,16 +6,21 @@ import { Messages, fromBase64, toBase64 } from '../../html/messages.js'
 import { newSeed, randomness } from '../lib/random.mjs'
 import { eventually, fakeTimeouts, wait } from './wait.mjs'
 
-/** Two sides, and two routes between them that a test opens, closes, and makes lose everything in silence. */
+/** Two sides, and two routes between them that a test opens, closes, and makes silent: for all or for what one side says, which is lost
+ * or, as with SCTP, held until it passes again. */
 class Pair {
-	routes = { direct: { open: true, silent: false }, server: { open: true, silent: false } }
+	routes = { direct: { open: true, silent: false, epoch: 0 }, server: { open: true, silent: false, epoch: 0 } }
 	counts = { direct: 0, server: 0 }
 
 	/** The longest frame that each route was given, as the text that goes through the server. */
 	longest = { direct: 0, server: 0 }
 
-	constructor(delay = () => 0, largest) {
+	/** Of the direct route, what each side said since it is silent. */
+	held = [[], []]
+
+	constructor(delay = () => 0, largest, now = () => performance.now()) {
 		this.delay = delay
+		this.now = now
 		this.largest = largest
 		this.got = [[], []]
 		this.sides = [0, 1].map(side => this.#side(side))
@@ -27,16 +32,19 @@ class Pair {
 			return {
 				open: () => this.routes[name].open,
 				send: frame => {
-					const { epoch, silent } = this.routes[name]
+					const { epoch, silent, holds } = this.routes[name]
 					this.counts[name]++
 					this.longest[name] = Math.max(this.longest[name], JSON.stringify(toBase64(frame)).length)
 					if (name === 'direct' && !this.routes[name].open) throw new Error('the channel is closed')
 					const copy = frame.slice()
 					// In order, as both routes keep it, and lost when the route ends before.
-					last = Math.max(last, performance.now() + this.delay())
-					setTimeout(() => {
-						if (!silent && this.routes[name].epoch === epoch && this.routes[name].open) this.sides[1 - side].receive(copy, name)
-					}, Math.max(1, last - performance.now()))
+					const arrive = () => {
+						if (this.routes[name].epoch === epoch && this.routes[name].open) this.sides[1 - side].receive(copy, name)
+					}
+					const mute = silent === true || silent === side
+					if (mute && holds) return this.held[side].push(arrive)
+					last = Math.max(last, this.now() + this.delay())
+					setTimeout(() => mute || arrive(), Math.max(1, last - this.now()))
 				}
 			}
 		}
@@ -47,8 +55,15 @@ class Pair {
 	}
 
 	set(name, change) {
-		Object.assign(this.routes[name], change, { epoch: (this.routes[name].epoch ?? 0) + ('open' in change ? 1 : 0) })
+		const route = this.routes[name]
+		const ends = route.open && change.open === false
+		Object.assign(route, change, { epoch: route.epoch + ends })
 		for (const side of this.sides) side.rerouted()
+		const { silent } = this.routes.direct
+		for (const side of [0, 1]) {
+			if (silent === true || silent === side) continue
+			for (const arrive of this.held[side].splice(0)) arrive()
+		}
 	}
 
 	/** One side is somebody new under the same id. */
@@ -141,6 +156,31 @@ test('a direct route through which nothing passes is left after a while, and use
 	for (let i = 10; i < 20; i++) await pair.sides[0].send(i)
 	await pass(4_000)
 	assert.deepEqual([pair.got[1].length, pair.sides[0].route], [20, 'direct'])
+})
+
+/* The side that is heard doubts the route, and asks time and again whether it passes: that says nothing of the way back. */
+test('a direct route through which nothing passes one way is left by both, whenever each began', async t => {
+	const clock = fakeTimeouts(t)
+	for (let later = 0; later < 3_200; later += 200) {
+		const pair = new Pair()
+		t.after(() => pair.close())
+		const sent = [0, 0]
+		const pass = async (milliseconds, sides) => {
+			for (let i = 0; i < milliseconds; i += 50) {
+				for (const side of sides) pair.sides[side].send(sent[side]++)
+				clock.tick(50)
+				for (let turns = 0; turns < 10; turns++) await Promise.resolve()
+			}
+		}
+		await pass(500, [0, 1])
+		pair.set('direct', { silent: 1 })
+		await pass(later, [0])
+		await pass(11_000, [0, 1])
+		assert.deepEqual(pair.sides.map(({ route }) => route), ['server', 'server'], `the silent side had something to say after ${later} ms`)
+		await pass(500, [])
+		for (const side of [0, 1]) assert.deepEqual(pair.got[1 - side], Array.from({ length: sent[side] }, (_, i) => i))
+		pair.close()
+	}
 })
 
 test('what was refused is repeated once each time, however much was', async t => {
@@ -264,6 +304,40 @@ test('10,000 messages each way, in order and once, while both routes fail and co
 	for (const got of pair.got) assert.ok(got.every(({ i }, place) => i === place) && got.length === COUNT, `seed ${SEED}`)
 	t.diagnostic(JSON.stringify(pair.counts))
 	assert.ok(pair.counts.server > 100 && pair.counts.direct > 100)
+})
+
+test('whatever the direct connection does in silence, all arrives in order and once as soon as one route passes for a while', async t => {
+	t.diagnostic(`seed ${SEED}`)
+	const clock = fakeTimeouts(t)
+	for (let round = 0; round < 40; round++) {
+		const random = randomness(SEED + round)
+		const any = (...list) => list[Math.floor(random() * list.length)]
+		const pair = new Pair(() => random() * 200, undefined, clock.now)
+		t.after(() => pair.close())
+		const sent = [0, 0], chatty = [random(), random()]
+		const pass = async milliseconds => {
+			for (let i = 0; i < milliseconds; i += 50) {
+				for (const side of [0, 1]) if (random() < chatty[side]) pair.sides[side].send(sent[side]++)
+				clock.tick(50)
+				await new Promise(setImmediate)
+			}
+		}
+		for (let fault = 0; fault < 12; fault++) {
+			if (random() < 0.7) pair.set('direct', { ...random() < 0.4 && { open: random() < 0.7 }, silent: any(false, true, 0, 1), holds: true })
+			else pair.set('server', { open: random() < 0.7 })
+			await pass(random() * 8_000)
+		}
+		if (random() < 0.6) pair.set('server', { open: true })
+		else pair.set('direct', { open: true, silent: false })
+		await pass(7_000)
+		chatty.fill(0)
+		await pass(7_000)
+		for (const side of [0, 1]) {
+			assert.deepEqual(pair.got[1 - side], Array.from({ length: sent[side] }, (_, i) => i),
+				`seed ${SEED + round}: ${pair.got[1 - side].length} of ${sent[side]} came from side ${side}; ${JSON.stringify(pair.routes)}`)
+		}
+		pair.close()
+	}
 })
 
 test('frames are no larger than what the server takes as one signal, and not much smaller', async t => {

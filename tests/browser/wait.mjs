@@ -35,6 +35,7 @@ export function fakeTimeouts(t) {
 	const due = end => [...timers].filter(([, { at }]) => at <= end).sort(([, a], [, b]) => a.at - b.at)[0]
 	return {
 		reset,
+		now: () => now,
 		tick(milliseconds) {
 			const end = now + milliseconds
 			for (let next; (next = due(end));) {
