@@ -60,8 +60,7 @@ async function leave(problem = '') {
 	$('owner').close()
 	$('settings').close()
 	stopScreen()
-	for (const stop of listening.values()) stop()
-	listening.clear()
+	for (const id of listening.keys()) stopListening(id)
 	announced.clear()
 	for (const track of stream.getTracks()) track.stop()
 	stream = new MediaStream()
@@ -157,7 +156,8 @@ async function chooseDevice(kind, deviceId) {
 		stream.removeTrack(before)
 		stream.addTrack(track)
 		before.stop()
-		if (kind === 'video' && !screen) showStream(tiles.get('own'), stream)
+		if (kind === 'audio') listen(tiles.get('own'), stream)
+		else if (!screen) showStream(tiles.get('own'), stream)
 	} catch (error) {
 		addEvent(`This device cannot be used: ${error.message}`)
 	}
@@ -232,8 +232,7 @@ function addTile(id) {
 }
 
 function removeTile(id) {
-	listening.get(id)?.()
-	listening.delete(id)
+	stopListening(id)
 	const tile = tiles.get(id)
 	if (!tile) return
 	tile.video.srcObject = null // else the browser keeps the tile and the connection, as they could still be heard
@@ -244,7 +243,7 @@ function removeTile(id) {
 
 function showStream(tile, theirs) {
 	if (!theirs) return
-	listen(tile.element.dataset.id, tile, theirs)
+	listen(tile, theirs)
 	tile.video.srcObject = theirs
 	tile.video.play().catch(() => {})
 }
@@ -256,30 +255,44 @@ function showWay(tile, { roundTripTime, relayed }) {
 	tile.way.title = relayed ? 'Picture and sound go through a TURN server, encrypted' : 'Picture and sound go from browser to browser'
 }
 
-/** @type {Map<string, () => void>} */
+/** @type {Map<string, {track: MediaStreamTrack, stop: () => void}>} whose sound is looked at */
 const listening = new Map()
 let audio
 
 /** A frame round whoever speaks. */
-function listen(id, tile, theirs) {
-	if (!theirs?.getAudioTracks().length || listening.has(id)) return
+function listen({ element }, theirs) {
+	const { id } = element.dataset
+	const [track] = theirs.getAudioTracks()
+	if (!track || listening.get(id)?.track === track) return
+	stopListening(id)
 	audio ??= new AudioContext()
 	audio.resume().catch(() => {}) // Safari begins with it suspended
 	// Of a track of its own, which can be ended: Chromium keeps a source, and all behind it, as long as its track lives.
-	const heard = theirs.getAudioTracks()[0].clone()
+	const heard = track.clone()
+	heard.enabled = true
 	const source = audio.createMediaStreamSource(new MediaStream([heard]))
 	const analyser = new AnalyserNode(audio, { fftSize: 8192 }) // nearly all that is heard from one look to the next
 	source.connect(analyser)
 	const levels = new Uint8Array(analyser.fftSize)
 	const timer = setInterval(() => {
 		analyser.getByteTimeDomainData(levels)
-		tile.element.classList.toggle('speaking', levels.some(level => Math.abs(level - 128) > 12))
+		// One's own microphone is heard here while the others do not hear it.
+		element.classList.toggle('speaking', track.enabled && levels.some(level => Math.abs(level - 128) > 12))
 	}, 200)
-	listening.set(id, () => {
-		clearInterval(timer)
-		heard.stop()
-		source.disconnect()
+	listening.set(id, {
+		track,
+		stop() {
+			clearInterval(timer)
+			heard.stop()
+			source.disconnect()
+			element.classList.remove('speaking')
+		}
 	})
+}
+
+function stopListening(id) {
+	listening.get(id)?.stop()
+	listening.delete(id)
 }
 
 function showMedia(tile, { video = false, audio = false, screen: sharing = false } = {}) {

@@ -70,35 +70,57 @@ scenario('files, devices, the link of the room, how good the connection is', asy
 		for (const { dataset } of document.querySelectorAll('.tile.speaking')) window.speaking.add(dataset.id)
 		return window.speaking.size === 2
 	}))
-	await bob.page.click('#microphone')
-	const speaks = () => ada.page.evaluate(async () => {
+	/** Whose tile was seen to speak within three seconds: of the other and of oneself. */
+	const speaks = tab => tab.page.evaluate(async () => {
 		let [other, own] = [false, false]
 		for (const end = performance.now() + 3_000; performance.now() < end; await new Promise(resolve => setTimeout(resolve, 50))) {
 			other ||= Boolean(document.querySelector('.tile.speaking:not(.own)'))
 			own ||= Boolean(document.querySelector('.tile.speaking.own'))
 		}
-		return { other, own }
+		return String([other, own])
 	})
-	await ada.until('Bob, who is muted, not to speak', async () => String(Object.values(await speaks())) === 'false,true', 20_000)
 	await bob.page.click('#microphone')
+	await ada.until('Bob, who is muted, not to speak', async () => await speaks(ada) === 'false,true', 20_000)
+	assert.equal(await speaks(bob), 'true,false', 'who is muted does not seem to speak to himself')
+	await bob.page.click('#microphone')
+	/* A connection in the place of another one brings other tracks. */
+	const made = await bob.page.evaluate(() => window.peerConnections.length)
+	await ada.page.evaluate(() => { for (const channel of window.dataChannels) channel.close() })
+	await bob.until('another connection', async () => await bob.page.evaluate(() => window.peerConnections.length) > made && (await bob.flows()).some(({ frames }) => frames > 10))
+	for (const tab of [ada, bob]) await tab.until('both to speak', async () => await speaks(tab) === 'true,true')
+	await bob.page.evaluate(() => {
+		/* The policy of the page keeps it from reading the link itself. */
+		const make = URL.createObjectURL
+		URL.createObjectURL = blob => make(window.blob = blob)
+	})
 	await ada.page.evaluate(() => {
 		const chosen = new DataTransfer()
 		chosen.items.add(new File(['x'.repeat(300_000)], 'notes <b>.html', { type: 'text/html' }))
 		Object.assign(document.getElementById('file'), { files: chosen.files }).dispatchEvent(new Event('change'))
 	})
 	await bob.until('the file', async () => (await bob.text('#messages a')) === 'notes <b>.html')
-	const file = await bob.page.evaluate(() => {
-		const { download, href } = document.querySelector('#messages a')
-		return { download, href }
+	const file = await bob.page.evaluate(async () => {
+		const { download, protocol } = document.querySelector('#messages a')
+		return { download, protocol, type: window.blob.type, whole: await window.blob.text() === 'x'.repeat(300_000) }
 	})
-	assert.equal(file.download, 'notes <b>.html')
-	assert.match(file.href, /^blob:/)
+	assert.deepEqual(file, { download: 'notes <b>.html', protocol: 'blob:', type: 'application/octet-stream', whole: true })
 
 	await ada.page.click('#open-settings')
-	await ada.until('devices to choose from', () => ada.page.evaluate(() => document.querySelectorAll('#camera-choice option').length > 0))
-	const before = (await bob.flows())[0].frames
-	await ada.page.evaluate(() => document.getElementById('camera-choice').dispatchEvent(new Event('change', { bubbles: true })))
-	await bob.until('frames after the change', async () => (await bob.flows())[0].frames > before + 20)
+	for (const kind of ['camera', 'microphone']) {
+		const choice = `#${kind}-choice`
+		await ada.until(`a ${kind} to choose`, () => ada.page.evaluate(choice => document.querySelectorAll(`${choice} option`).length > 1, choice))
+		/** The devices of which tracks are sent. */
+		const sent = () => ada.page.evaluate(kind => window.peerConnections.filter(pc => pc.signalingState !== 'closed').flatMap(pc => pc.getSenders())
+			.filter(({ track }) => track?.kind === (kind === 'camera' ? 'video' : 'audio')).map(({ track }) => track.getSettings().deviceId), kind)
+		const chosen = await ada.page.$eval(choice, select => [...select.options].at(-1).value)
+		assert.ok(!(await sent()).includes(chosen), `${kind}: ${chosen} of ${await sent()}`)
+		await ada.page.select(choice, chosen)
+		await ada.until(`the other ${kind}`, async () => (await sent()).every(id => id === chosen))
+		const { frames } = (await bob.flows())[0]
+		await bob.until(`frames after the change of the ${kind}`, async () => (await bob.flows())[0].frames > frames + 20)
+		for (const tab of [ada, bob]) await tab.until(`both to speak after the change of the ${kind}`, async () => await speaks(tab) === 'true,true')
+	}
+	assert.equal(await ada.page.evaluate(() => document.getElementById('settings').open), true)
 	await ada.page.keyboard.press('Escape')
 
 	await ada.page.evaluate(() => { navigator.clipboard.writeText = async text => { window.copied = text } })
@@ -106,6 +128,52 @@ scenario('files, devices, the link of the room, how good the connection is', asy
 	assert.equal(await ada.page.evaluate(() => window.copied), `${lab.web.url}?room=home`)
 	await accessible(ada, 'the room')
 	assert.deepEqual(ada.errors, [])
+})
+
+scenario('by keyboard alone: into a room, muted, something said, devices looked at, out again', async () => {
+	const bob = await lab.enter('home', 'Bob')
+	const ada = await lab.open()
+	ada.name = 'Ada'
+	await ada.until('rooms', () => ada.page.$('#rooms button'))
+	/** Presses Tab until something has the focus, which has to be seen. */
+	const reach = async selector => {
+		for (let presses = 0; presses < 40; presses++) {
+			await ada.page.keyboard.press('Tab')
+			const found = await ada.page.evaluate(selector => {
+				const { activeElement: focused } = document
+				const { outlineStyle, outlineWidth } = getComputedStyle(focused)
+				return focused.matches(selector) && { seen: focused.matches(':focus-visible') && outlineStyle !== 'none' && parseFloat(outlineWidth) >= 1, text: focused.outerHTML }
+			}, selector)
+			if (!found) continue
+			assert.ok(found.seen, `one does not see that this has the focus: ${found.text}`)
+			return
+		}
+		assert.fail(`Tab does not lead to ${selector}`)
+	}
+	await reach('#name')
+	await ada.page.keyboard.type('Ada')
+	await reach('#rooms button[value=home]')
+	await ada.page.keyboard.press('Enter')
+	await ada.until('the room', () => ada.visible('#room'))
+	await reach('#microphone')
+	await ada.page.keyboard.press('Space')
+	await bob.until('the sign that Ada is muted', () => bob.page.evaluate(() => !document.querySelector('.tile:not(.own) .muted').hasAttribute('hidden')))
+	await reach('#text')
+	await ada.page.keyboard.type('without a mouse')
+	await ada.page.keyboard.press('Enter')
+	await bob.until('what Ada said', async () => (await bob.texts('#messages li')).includes('Adawithout a mouse'))
+	await reach('#open-settings')
+	await ada.page.keyboard.press('Enter')
+	await ada.until('the choice of devices', () => ada.visible('#settings'))
+	await reach('#camera-choice')
+	await ada.page.keyboard.press('Escape')
+	await ada.until('the choice to be closed', async () => !await ada.visible('#settings'))
+	assert.equal(await ada.page.evaluate(() => document.activeElement.id), 'open-settings')
+	await reach('#leave')
+	await ada.page.keyboard.press('Enter')
+	await ada.until('the lobby', () => ada.visible('#lobby'))
+	await bob.until('Ada to be gone', async () => String(await bob.tiles()) === 'Bob (you)')
+	for (const tab of [ada, bob]) assert.deepEqual(tab.errors, [])
 })
 
 scenario('nothing serious for axe-core: lobby, creating, managing, devices, phone, the page for administrators', async () => {

@@ -22,9 +22,11 @@ const ARGUMENTS = [
 	// Without a camera the browser would hide its addresses behind names that only multicast can resolve.
 	'--disable-features=WebRtcHideLocalIpsWithMdns'
 ]
-const CAMERA = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream']
+/* Several, so that one can be chosen; the second one makes pictures that nothing encodes. */
+const CAMERA = ['--use-fake-device-for-media-stream=device-count=4', '--use-fake-ui-for-media-stream']
 
 export const DESKTOP = { width: 1280, height: 800 }
+export const WALL = { width: 3840, height: 2160 }
 export const PHONE = { width: 390, height: 844, isMobile: true, hasTouch: true }
 
 /** Janus, and a web server in front of it that has the pages; `front` starts another one than our own. */
@@ -165,10 +167,17 @@ class Tab {
 		await this.page.setViewport(size)
 		await this.page.evaluateOnNewDocument(() => {
 			window.peerConnections = []
+			window.dataChannels = []
 			window.RTCPeerConnection = class extends RTCPeerConnection {
 				constructor(...configuration) {
 					super(...configuration)
 					window.peerConnections.push(this)
+				}
+
+				createDataChannel(...description) {
+					const channel = super.createDataChannel(...description)
+					window.dataChannels.push(channel)
+					return channel
 				}
 			}
 		})

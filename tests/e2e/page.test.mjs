@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import assert from 'node:assert/strict'
-import { DESKTOP, PHONE, until, useLab } from './lab.mjs'
+import { DESKTOP, PHONE, WALL, until, useLab } from './lab.mjs'
 import { joinBot, joinWitness } from './members.mjs'
 
 /* Whoever vanishes without a word may come back for a while; the tests need not wait for all of the usual 30 s. */
@@ -99,19 +99,19 @@ scenario('a tab that dies without a word is away, and then gone from the others\
 })
 
 scenario('switching microphone and camera off is seen by the others', async () => {
-	const [ada, bob] = [await lab.enter('coffee-chat', 'Ada'), await lab.enter('coffee-chat', 'Bob')]
+	const [ada, bob] = [await lab.enter('coffee-chat', 'Ada'), await lab.enter('coffee-chat', 'Bob the Builder')]
 	const seen = () => ada.page.evaluate(() => {
-		const tile = [...document.querySelectorAll('.tile')].find(tile => tile.querySelector('.name').textContent === 'Bob')
-		return tile && ['video', '.muted'].map(part => tile.querySelector(part).checkVisibility({ visibilityProperty: true }))
+		const tile = [...document.querySelectorAll('.tile')].find(tile => tile.querySelector('.name').textContent === 'Bob the Builder')
+		return tile && ['video', '.muted'].map(part => tile.querySelector(part).checkVisibility({ visibilityProperty: true })).concat(tile.querySelector('.initials').textContent)
 	})
-	await ada.until('Bob\'s video', async () => String(await seen()) === 'true,false')
+	await ada.until('Bob\'s video', async () => String(await seen()) === 'true,false,BB')
 	await bob.page.click('#camera')
 	await bob.page.click('#microphone')
-	await ada.until('initials and the sign that Bob is muted', async () => String(await seen()) === 'false,true')
+	await ada.until('initials and the sign that Bob is muted', async () => String(await seen()) === 'false,true,BB')
 	assert.deepEqual(await bob.page.$$eval('[aria-pressed=true]', buttons => buttons.map(({ id }) => id)), ['microphone', 'camera'])
 	await bob.page.click('#camera')
 	await bob.page.click('#microphone')
-	await ada.until('Bob\'s video again', async () => String(await seen()) === 'true,false')
+	await ada.until('Bob\'s video again', async () => String(await seen()) === 'true,false,BB')
 	clean(ada, bob)
 })
 
@@ -194,7 +194,7 @@ scenario('every tile is in view, and none over another, with one to nine members
 	for (let count = 1; count <= 9; count++) {
 		if (count > 1) await joinBotFor(t, `Bot ${count}`)
 		await ada.until(`${count} tiles`, async () => (await ada.tiles()).length === count)
-		for (const size of [DESKTOP, PHONE]) await checkTiles(ada, count, size)
+		for (const size of [DESKTOP, PHONE, WALL]) await checkTiles(ada, count, size)
 	}
 	clean(ada)
 })
