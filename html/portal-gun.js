@@ -8,38 +8,83 @@ import { PASSING } from './signal.js'
 /** @typedef {import('./peer.js').Connection} Connection */
 
 /**
+ * @typedef {object} RoomMember
+ * @property {string} id
+ * @property {boolean} polite what this side is towards it
+ */
+
+/**
  * @typedef {object} InfoSignal who is in the room
  * @property {string} id one's own
- * @property {{id: string, polite: boolean}[]} members the others
+ * @property {RoomMember[]} members the others
+ */
+
+/** @typedef {{code: string}} ErrorSignal */
+/** @typedef {RTCSessionDescription} DescriptionSignal */
+/** @typedef {RTCIceCandidate | undefined} CandidateSignal */
+
+/**
+ * @template {any[]} [Args=any]
+ * @typedef {(...args: Args) => void} EventListener
+ */
+
+/**
+ * @typedef {object} PortalEventMap what a Portal tells, with the arguments of its listeners
+ * @property {[RTCTrackEvent]} track
+ * @property {[Error]} error
+ * @property {[string, ...any[]]} debug
+ */
+
+/**
+ * @typedef {object} PortalGunEventMap what a PortalGun tells, with the arguments of its listeners
+ * @property {[Portal]} connection
+ * @property {[Portal]} disconnection
+ * @property {[InfoSignal]} info
+ * @property {[Error]} error
+ * @property {[string, ...any[]]} debug
+ */
+
+/**
+ * @typedef {object} PortalGunOptions
+ * @property {string} room
+ * @property {string | URL} url of Janus's WebSocket transport
+ * @property {RTCConfiguration} [rtc]
  */
 
 /** Before the first try to enter a room succeeds, the next one comes after so many milliseconds. */
 const RETRY = 2_000
 
-/** Hands the arguments themselves to its listeners, unlike an EventTarget. */
+/**
+ * Hands the arguments themselves to its listeners, unlike an EventTarget.
+ *
+ * @template {{[Name in keyof Events]: any[]}} [Events=any]
+ */
 export class EventEmitter {
-	/** @type {Map<string, Function[]>} */
+	/** @type {Map<keyof Events, Function[]>} */
 	#listeners = new Map()
 
 	/**
-	 * @param {string} name
-	 * @param {(...args: any[]) => void} listener
+	 * @template {keyof Events} Name
+	 * @param {Name} name
+	 * @param {EventListener<Events[Name]>} listener
 	 */
 	addEventListener(name, listener) {
 		this.#listeners.set(name, [...this.#listeners.get(name) ?? [], listener])
 	}
 
 	/**
-	 * @param {string} name
-	 * @param {(...args: any[]) => void} listener
+	 * @template {keyof Events} Name
+	 * @param {Name} name
+	 * @param {EventListener<Events[Name]>} listener
 	 */
 	removeEventListener(name, listener) {
 		this.#listeners.set(name, (this.#listeners.get(name) ?? []).filter(other => other !== listener))
 	}
 
 	/**
-	 * @param {string} name
-	 * @param {...any} args
+	 * @template {keyof Events} Name
+	 * @param {Name} name
+	 * @param {Events[Name]} args
 	 */
 	emit(name, ...args) {
 		for (const listener of this.#listeners.get(name) ?? []) listener(...args)
@@ -66,7 +111,11 @@ export class IceCandidateError extends Error {
 	}
 }
 
-/** The connection with one other member. Events: `track` (RTCTrackEvent), `error` (Error), `debug` (string, …). */
+/**
+ * The connection with one other member.
+ *
+ * @extends {EventEmitter<PortalEventMap>}
+ */
 export class Portal extends EventEmitter {
 	#connection
 
@@ -92,8 +141,9 @@ export class Portal extends EventEmitter {
 }
 
 /**
- * A room, entered as soon as this is made. Events: `connection` (Portal), `disconnection` (Portal), `info`
- * (InfoSignal), `error` (Error), `debug` (string, …).
+ * A room, entered as soon as this is made.
+ *
+ * @extends {EventEmitter<PortalGunEventMap>}
  */
 export class PortalGun extends EventEmitter {
 	/** @type {Map<string, Portal>} */
@@ -103,12 +153,7 @@ export class PortalGun extends EventEmitter {
 	/** @type {ReturnType<typeof setTimeout> | undefined} */
 	#timer
 
-	/**
-	 * @param {object} options
-	 * @param {string} options.room
-	 * @param {string | URL} options.url of Janus's WebSocket transport
-	 * @param {RTCConfiguration} [options.rtc]
-	 */
+	/** @param {PortalGunOptions} options */
 	constructor(options) {
 		super()
 		this.options = options

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/// <reference lib="esnext.disposable" preserve="true" />
 import { Emitter, PortalError, emit } from './events.js'
 import { toBase64 } from './messages.js'
 import { Connection, rename } from './peer.js'
@@ -9,6 +10,9 @@ export { Connection, PortalError }
 export { PortalGun } from './portal-gun.js'
 
 const PLUGIN = 'janus.plugin.portal'
+
+/** Not every browser has one. @type {typeof Symbol.asyncDispose} */
+const asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')
 
 /** Types of signals that are the library's own. */
 const OWN = /^(description$|candidate$|portal\.)/
@@ -259,7 +263,7 @@ export class Portal extends Emitter {
 	}
 
 	/** `await using portal = new Portal(…)` leaves at the end of the block. */
-	[Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')]() {
+	[asyncDispose]() {
 		return this.close()
 	}
 

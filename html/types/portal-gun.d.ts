@@ -6,23 +6,30 @@ export function pause(milliseconds: number): Promise<any>;
  * @returns {() => void} calls `work` when it was not called for so long
  */
 export function debounce(milliseconds: number, work: () => void): () => void;
-/** Hands the arguments themselves to its listeners, unlike an EventTarget. */
-export class EventEmitter {
+/**
+ * Hands the arguments themselves to its listeners, unlike an EventTarget.
+ *
+ * @template {{[Name in keyof Events]: any[]}} [Events=any]
+ */
+export class EventEmitter<Events extends { [Name in keyof Events]: any[]; } = any> {
     /**
-     * @param {string} name
-     * @param {(...args: any[]) => void} listener
+     * @template {keyof Events} Name
+     * @param {Name} name
+     * @param {EventListener<Events[Name]>} listener
      */
-    addEventListener(name: string, listener: (...args: any[]) => void): void;
+    addEventListener<Name extends keyof Events>(name: Name, listener: EventListener<Events[Name]>): void;
     /**
-     * @param {string} name
-     * @param {(...args: any[]) => void} listener
+     * @template {keyof Events} Name
+     * @param {Name} name
+     * @param {EventListener<Events[Name]>} listener
      */
-    removeEventListener(name: string, listener: (...args: any[]) => void): void;
+    removeEventListener<Name extends keyof Events>(name: Name, listener: EventListener<Events[Name]>): void;
     /**
-     * @param {string} name
-     * @param {...any} args
+     * @template {keyof Events} Name
+     * @param {Name} name
+     * @param {Events[Name]} args
      */
-    emit(name: string, ...args: any[]): void;
+    emit<Name extends keyof Events>(name: Name, ...args: Events[Name]): void;
     #private;
 }
 /** There is no such room on the server. */
@@ -36,8 +43,12 @@ export class IceCandidateError extends Error {
     /** @param {RTCPeerConnectionIceErrorEvent} event */
     constructor({ address, errorCode, errorText, port, url }: RTCPeerConnectionIceErrorEvent);
 }
-/** The connection with one other member. Events: `track` (RTCTrackEvent), `error` (Error), `debug` (string, …). */
-export class Portal extends EventEmitter {
+/**
+ * The connection with one other member.
+ *
+ * @extends {EventEmitter<PortalEventMap>}
+ */
+export class Portal extends EventEmitter<PortalEventMap> {
     /** @param {import('./peer.js').Connection} connection */
     constructor(connection: import("./peer.js").Connection);
     target: {
@@ -52,28 +63,16 @@ export class Portal extends EventEmitter {
     #private;
 }
 /**
- * A room, entered as soon as this is made. Events: `connection` (Portal), `disconnection` (Portal), `info`
- * (InfoSignal), `error` (Error), `debug` (string, …).
+ * A room, entered as soon as this is made.
+ *
+ * @extends {EventEmitter<PortalGunEventMap>}
  */
-export class PortalGun extends EventEmitter {
-    /**
-     * @param {object} options
-     * @param {string} options.room
-     * @param {string | URL} options.url of Janus's WebSocket transport
-     * @param {RTCConfiguration} [options.rtc]
-     */
-    constructor(options: {
-        room: string;
-        url: string | URL;
-        rtc?: RTCConfiguration | undefined;
-    });
+export class PortalGun extends EventEmitter<PortalGunEventMap> {
+    /** @param {PortalGunOptions} options */
+    constructor(options: PortalGunOptions);
     /** @type {Map<string, Portal>} */
     connections: Map<string, Portal>;
-    options: {
-        room: string;
-        url: string | URL;
-        rtc?: RTCConfiguration | undefined;
-    };
+    options: PortalGunOptions;
     /** Leaves the room, and lets go of everything. */
     close(): Promise<void>;
     #private;
@@ -83,6 +82,13 @@ export class SignalingChannel {
 }
 export type PortalError = import("./events.js").PortalError;
 export type Connection = import("./peer.js").Connection;
+export type RoomMember = {
+    id: string;
+    /**
+     * what this side is towards it
+     */
+    polite: boolean;
+};
 /**
  * who is in the room
  */
@@ -94,8 +100,37 @@ export type InfoSignal = {
     /**
      * the others
      */
-    members: {
-        id: string;
-        polite: boolean;
-    }[];
+    members: RoomMember[];
+};
+export type ErrorSignal = {
+    code: string;
+};
+export type DescriptionSignal = RTCSessionDescription;
+export type CandidateSignal = RTCIceCandidate | undefined;
+export type EventListener<Args extends any[] = any> = (...args: Args) => void;
+/**
+ * what a Portal tells, with the arguments of its listeners
+ */
+export type PortalEventMap = {
+    track: [RTCTrackEvent];
+    error: [Error];
+    debug: [string, ...any[]];
+};
+/**
+ * what a PortalGun tells, with the arguments of its listeners
+ */
+export type PortalGunEventMap = {
+    connection: [Portal];
+    disconnection: [Portal];
+    info: [InfoSignal];
+    error: [Error];
+    debug: [string, ...any[]];
+};
+export type PortalGunOptions = {
+    room: string;
+    /**
+     * of Janus's WebSocket transport
+     */
+    url: string | URL;
+    rtc?: RTCConfiguration | undefined;
 };

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 export { PortalGun } from "./portal-gun.js";
 /**
  * @typedef {object} Member
@@ -262,6 +263,8 @@ export class Portal extends Emitter<PortalEvents> {
     removeStream(stream: MediaStream): void;
     /** Leaves the room and ends all connections. It can be joined again. */
     close(): Promise<void>;
+    /** `await using portal = new Portal(…)` leaves at the end of the block. */
+    [Symbol.asyncDispose](): Promise<void>;
     #private;
 }
 export type Member = {

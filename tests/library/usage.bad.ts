@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What must not compile: each line that is marked has a mistake, and no other.
-import { Portal } from 'janus-portal'
+import { Portal, PortalGun } from 'janus-portal'
 
 new Portal({}) // mistake: room
 new Portal({ room: 5 }) // mistake: type
@@ -14,3 +14,6 @@ portal.on('conection', () => {}) // mistake: name of the event
 portal.on('state', state => state === 'opened') // mistake: no such state
 portal.on('info', ({ version }) => version.length) // mistake: type
 portal.on('connection', connection => connection.on('tracks', () => {})) // mistake: name of the event
+const gun = new PortalGun({ room: 'home', url: 'wss://example.org/janus' })
+gun.addEventListener('connected', () => {}) // mistake: name of the event
+gun.addEventListener('info', ({ people }) => people) // mistake: name
