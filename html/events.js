@@ -25,18 +25,6 @@ export class PortalError extends Error {
 	}
 }
 
-// Not CustomEvent: Node 18 has none.
-class PortalEvent extends Event {
-	/**
-	 * @param {string} type
-	 * @param {unknown} detail
-	 */
-	constructor(type, detail) {
-		super(type)
-		this.detail = detail
-	}
-}
-
 /**
  * An EventTarget that can also be listened to with `on()`, which hands over the thing itself.
  *
@@ -94,5 +82,22 @@ export class Emitter extends EventTarget {
  * @param {unknown} detail
  */
 export function emit(target, type, detail) {
-	target.dispatchEvent(new PortalEvent(type, detail))
+	target.dispatchEvent(Object.assign(new Event(type), { detail })) // Node 18 has no CustomEvent
+}
+
+/**
+ * @template T
+ * @param {Promise<T>} promise
+ * @param {AbortSignal} [signal] ends the waiting
+ * @param {(stop: (why: Error) => void) => void} [tell] what else may end it
+ * @returns {Promise<T>}
+ */
+export function stoppable(promise, signal, tell) {
+	return new Promise((resolve, reject) => {
+		const stop = () => reject(signal?.reason)
+		if (signal?.aborted) stop()
+		tell?.(reject)
+		signal?.addEventListener('abort', stop)
+		promise.then(resolve, reject).finally(() => signal?.removeEventListener('abort', stop))
+	})
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { applyChanges, deflate, inflate, shorten } from './description.js'
-import { Emitter, PortalError, emit } from './events.js'
+import { Emitter, PortalError, emit, stoppable } from './events.js'
 import { Messages, fromBase64, toBase64 } from './messages.js'
 
 /** Tries to begin anew, without having been connected in between, after negotiation went wrong. */
@@ -231,10 +231,11 @@ export class Connection extends Emitter {
 	 *
 	 * @param {any} payload a string, an ArrayBuffer, a view of one, a Blob, or anything that is JSON
 	 * @param {string | null} [type] of one's own
+	 * @param {{signal?: AbortSignal}} [options] ends the waiting; the message goes all the same
 	 * @returns {Promise<void>} resolves when there is room for more
 	 */
-	send(payload, type = null) {
-		return this.#messages.send(payload, type)
+	send(payload, type = null, { signal } = {}) {
+		return stoppable(this.#messages.send(payload, type), signal)
 	}
 
 	/** How messages go now: `direct`, `server`, or null while they wait. */

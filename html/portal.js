@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// <reference lib="esnext.disposable" preserve="true" />
-import { Emitter, PortalError, emit } from './events.js'
+import { Emitter, PortalError, emit, stoppable } from './events.js'
 import { toBase64 } from './messages.js'
 import { Connection, rename } from './peer.js'
 import { PASSING, Session, within } from './signal.js'
@@ -161,14 +161,14 @@ export class Portal extends Emitter {
 	 */
 	constructor(options) {
 		super()
-		this.#options = { page: typeof globalThis.addEventListener === 'function' ? globalThis : undefined, ...options }
+		this.#options = { page: globalThis, ...options }
 		this.#key = makeKey()
 	}
 
 	/**
 	 * The rooms that may be seen by anybody; with an `admin_key` all of them.
 	 *
-	 * @param {{url?: string, janus?: object, WebSocket?: typeof WebSocket, admin_key?: string}} [options]
+	 * @param {{url?: string, janus?: object, WebSocket?: typeof WebSocket, signal?: AbortSignal, admin_key?: string}} [options]
 	 * @returns {Promise<{room: string, description?: string, num_members: number, max_members: number,
 	 *   pin_required: boolean, locked: boolean}[]>}
 	 */
@@ -189,7 +189,7 @@ export class Portal extends Emitter {
 	 * Whether there is such a room, be it listed or not.
 	 *
 	 * @param {string} room
-	 * @param {{url?: string, janus?: object, WebSocket?: typeof WebSocket}} [options]
+	 * @param {{url?: string, janus?: object, WebSocket?: typeof WebSocket, signal?: AbortSignal}} [options]
 	 * @returns {Promise<boolean>}
 	 */
 	static exists(room, options = {}) {
@@ -201,7 +201,7 @@ export class Portal extends Emitter {
 	 * fields that the plugin's README describes.
 	 *
 	 * @param {{request: string}} body
-	 * @param {{url?: string, janus?: object, WebSocket?: typeof WebSocket}} [options]
+	 * @param {{url?: string, janus?: object, WebSocket?: typeof WebSocket, signal?: AbortSignal}} [options]
 	 * @returns {Promise<any>} the reply; rejects with the server's error, `unauthorized` for one
 	 */
 	static manage(body, options = {}) {
@@ -335,22 +335,10 @@ export class Portal extends Emitter {
 		this.#opened()
 		signal?.throwIfAborted()
 		const ids = to === undefined ? [...this.#connections.keys()] : [...new Set([to].flat())]
-		/** @type {{id: string, code: string, error: string}[]} */
-		const failed = []
-		/** @type {PortalError[]} */
-		const errors = []
-		await stoppable(Promise.all(ids.map(async id => {
-			try {
-				const connection = this.#connections.get(id)
-				if (!connection) throw new PortalError('member_not_found', 'to: no such member', { id })
-				await connection.send(payload, type)
-			} catch (caught) {
-				const error = /** @type {PortalError} */ (caught)
-				errors.push(error)
-				failed.push({ id, code: error.code, error: error.message })
-			}
-		})), signal)
-		if (to !== undefined && failed.length === ids.length) throw errors[0] ?? new PortalError('invalid_field', 'to: is empty')
+		const results = await stoppable(Promise.allSettled(ids.map(id => this.#connections.get(id)?.send(payload, type)
+			?? Promise.reject(new PortalError('member_not_found', 'to: no such member', { id })))), signal)
+		const failed = results.flatMap((/** @type {any} */ { reason }, i) => reason ? [{ id: ids[i], code: reason.code, error: reason.message }] : [])
+		if (to !== undefined && failed.length === ids.length) throw /** @type {any} */ (results[0])?.reason ?? new PortalError('invalid_field', 'to: is empty')
 		return { failed }
 	}
 
@@ -899,12 +887,12 @@ export class Portal extends Emitter {
 		this.#page.abort()
 		this.#page = new AbortController()
 		const { signal } = this.#page
-		page?.addEventListener('pagehide', () => this.#pageHide(), { signal })
+		page?.addEventListener?.('pagehide', () => this.#pageHide(), { signal })
 		const look = () => {
 			if (this.#state === 'open') this.#session?.probe()
 			else this.#wake()
 		}
-		page?.addEventListener('online', look, { signal })
+		page?.addEventListener?.('online', look, { signal })
 		page?.document?.addEventListener('visibilitychange', () => page.document.hidden || look(), { signal })
 	}
 
@@ -915,7 +903,7 @@ export class Portal extends Emitter {
 		const { signal } = this.#page
 		signal.addEventListener('abort', () => session?.close())
 		// It is shown again only if the browser kept the page in its cache.
-		this.#options.page?.addEventListener('pageshow', () => {
+		this.#options.page?.addEventListener?.('pageshow', () => {
 			this.#watchPage()
 			if (this.#state !== 'closed') return
 			this.#beginAnew()
@@ -950,8 +938,7 @@ function newSession({ url, janus, WebSocket }) {
 
 function defaultUrl() {
 	if (!globalThis.location) throw new PortalError('unsupported', 'There is no page here: say the url')
-	const { protocol, host } = globalThis.location
-	return `${protocol === 'https:' ? 'wss' : 'ws'}://${host}/janus`
+	return globalThis.location.origin.replace('http', 'ws') + '/janus'
 }
 
 /**
@@ -962,28 +949,15 @@ function defaultUrl() {
  */
 async function visit(options, work) {
 	const session = newSession(options)
-	try {
+	const visiting = async () => {
 		await session.open()
-		return await work(await session.attach(PLUGIN, () => {}))
+		return work(await session.attach(PLUGIN, () => {}))
+	}
+	try {
+		return await stoppable(visiting(), options.signal)
 	} finally {
 		session.close()
 	}
-}
-
-/**
- * @template T
- * @param {Promise<T>} promise
- * @param {AbortSignal} [signal] ends the waiting
- * @param {(stop: (why: Error) => void) => void} [tell] what else may end it
- * @returns {Promise<T>}
- */
-function stoppable(promise, signal, tell) {
-	return new Promise((resolve, reject) => {
-		const stop = () => reject(signal?.reason)
-		tell?.(reject)
-		signal?.addEventListener('abort', stop)
-		promise.then(resolve, reject).finally(() => signal?.removeEventListener('abort', stop))
-	})
 }
 
 // The server may have made us a member all the same, or be about to: tell it, then hang up.

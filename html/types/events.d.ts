@@ -5,6 +5,14 @@
  */
 export function emit(target: EventTarget, type: string, detail: unknown): void;
 /**
+ * @template T
+ * @param {Promise<T>} promise
+ * @param {AbortSignal} [signal] ends the waiting
+ * @param {(stop: (why: Error) => void) => void} [tell] what else may end it
+ * @returns {Promise<T>}
+ */
+export function stoppable<T>(promise: Promise<T>, signal?: AbortSignal, tell?: (stop: (why: Error) => void) => void): Promise<T>;
+/**
  * An error with a stable `code` to compare, as the server sends it (`room_not_found`, `wrong_pin`, …)
  * or one of the library's own (`connection_lost`, `negotiation_failed`, …).
  */

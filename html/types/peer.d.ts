@@ -74,9 +74,12 @@ export class Connection extends Emitter<ConnectionEvents> {
      *
      * @param {any} payload a string, an ArrayBuffer, a view of one, a Blob, or anything that is JSON
      * @param {string | null} [type] of one's own
+     * @param {{signal?: AbortSignal}} [options] ends the waiting; the message goes all the same
      * @returns {Promise<void>} resolves when there is room for more
      */
-    send(payload: any, type?: string | null): Promise<void>;
+    send(payload: any, type?: string | null, { signal }?: {
+        signal?: AbortSignal;
+    }): Promise<void>;
     /** How messages go now: `direct`, `server`, or null while they wait. */
     get route(): "direct" | "server" | null;
     /** Whether the server reaches the other member has changed. @internal */

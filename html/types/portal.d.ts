@@ -58,7 +58,7 @@ export class Portal extends Emitter<PortalEvents> {
     /**
      * The rooms that may be seen by anybody; with an `admin_key` all of them.
      *
-     * @param {{url?: string, janus?: object, WebSocket?: typeof WebSocket, admin_key?: string}} [options]
+     * @param {{url?: string, janus?: object, WebSocket?: typeof WebSocket, signal?: AbortSignal, admin_key?: string}} [options]
      * @returns {Promise<{room: string, description?: string, num_members: number, max_members: number,
      *   pin_required: boolean, locked: boolean}[]>}
      */
@@ -66,6 +66,7 @@ export class Portal extends Emitter<PortalEvents> {
         url?: string;
         janus?: object;
         WebSocket?: typeof WebSocket;
+        signal?: AbortSignal;
         admin_key?: string;
     }): Promise<{
         room: string;
@@ -79,20 +80,21 @@ export class Portal extends Emitter<PortalEvents> {
      * Whether there is such a room, be it listed or not.
      *
      * @param {string} room
-     * @param {{url?: string, janus?: object, WebSocket?: typeof WebSocket}} [options]
+     * @param {{url?: string, janus?: object, WebSocket?: typeof WebSocket, signal?: AbortSignal}} [options]
      * @returns {Promise<boolean>}
      */
     static exists(room: string, options?: {
         url?: string;
         janus?: object;
         WebSocket?: typeof WebSocket;
+        signal?: AbortSignal;
     }): Promise<boolean>;
     /**
      * Manages rooms without being in one: `create`, `edit`, `destroy`, `kick`, `allowed`, `listmembers`, `stats`, with the
      * fields that the plugin's README describes.
      *
      * @param {{request: string}} body
-     * @param {{url?: string, janus?: object, WebSocket?: typeof WebSocket}} [options]
+     * @param {{url?: string, janus?: object, WebSocket?: typeof WebSocket, signal?: AbortSignal}} [options]
      * @returns {Promise<any>} the reply; rejects with the server's error, `unauthorized` for one
      */
     static manage(body: {
@@ -101,6 +103,7 @@ export class Portal extends Emitter<PortalEvents> {
         url?: string;
         janus?: object;
         WebSocket?: typeof WebSocket;
+        signal?: AbortSignal;
     }): Promise<any>;
     /**
      * @param {object} options

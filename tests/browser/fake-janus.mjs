@@ -38,6 +38,7 @@ export class FakeJanus {
 				Object.assign(this, { url, protocol })
 				janus.sockets.push(this)
 				later(() => {
+					if (this.readyState === 3) return
 					if (janus.refuse) return this.drop()
 					this.readyState = 1
 					this.dispatchEvent(new Event('open'))

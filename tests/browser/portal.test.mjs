@@ -220,6 +220,20 @@ test('whoever leaves is closed at once, whoever vanished only when the direct co
 	assert.deepEqual(portal.connections, [])
 })
 
+test('whoever vanished and does not come back is closed after a minute, though the direct connection holds', async t => {
+	const { janus, portal, said } = await joined(t, { members: [ada] })
+	const [a] = portal.connections
+	a.ownChannel.readyState = 'open'
+	await answered(a)
+	const clock = fakeTimeouts(t)
+	janus.push(1, { event: 'left', id: 'ada', reason: 'timeout' })
+	clock.tick(59_000)
+	const before = [a.closed, portal.members]
+	clock.tick(1_500)
+	clock.reset()
+	assert.deepEqual([before, a.closed, said('close')], [[false, []], true, [a]])
+})
+
 test('whoever vanished without a direct connection is closed', async t => {
 	const { janus, portal, said } = await joined(t)
 	const [a] = portal.connections
@@ -515,6 +529,7 @@ test('an AbortSignal ends the waiting of a send(), and not the message; one that
 	assert.ok(failed.length > 40 && failed.length === 300 - room, `${failed.length} of 300 gave up`)
 	assert.ok(failed.every(one => one.reason === reason))
 	assert.ok(sent() > 0)
+	await assert.rejects(portal.connections[0].send('x', 'y', { signal: AbortSignal.timeout(20) }), { name: 'TimeoutError' })
 })
 
 test('events are acknowledged after ack_every, and by every request in between', async t => {
@@ -875,7 +890,7 @@ test('a room is managed from inside and from outside', async t => {
 	await assert.rejects(portal.manage({ request: 'kick' }), { code: 'room_not_set' })
 })
 
-for (const reason of ['kicked', 'room_destroyed']) {
+for (const reason of ['kicked', 'room_destroyed', 'replaced']) {
 	test(`who is told ${reason} does not come back`, async t => {
 		const { janus, portal, said } = await joined(t)
 		janus.pushData({ portal: 'closed', reason })
@@ -884,12 +899,30 @@ for (const reason of ['kicked', 'room_destroyed']) {
 		assert.equal(janus.asked('join').length, 1)
 	})
 
+}
+
+for (const reason of ['kicked', 'room_destroyed', 'wrong_pin', 'wrong_token', 'room_locked', 'room_full', 'invalid_field', 'unauthorized']) {
 	test(`who is refused with ${reason} when it comes back gives up`, async t => {
 		const { janus, portal, said } = await joined(t)
 		janus.handlers.join = () => refusal(reason)
 		janus.sockets[0].drop()
 		await eventually(() => portal.state === 'closed')
 		assert.deepEqual(said('error').map(({ code }) => code), [reason])
+		await wait(20)
+		assert.equal(janus.asked('join').length, 2)
+	})
+}
+
+for (const code of ['events_gone', 'invalid_ack']) {
+	test(`who is refused with ${code} when it comes back begins anew, under the same key`, async t => {
+		const { janus, portal } = await joined(t)
+		const rejoined = []
+		portal.on('rejoined', info => rejoined.push(info))
+		const { join } = janus.handlers
+		janus.handlers.join = body => body.ack === undefined ? join(body) : refusal(code)
+		janus.sockets[0].drop()
+		await eventually(() => rejoined.length === 1)
+		assert.deepEqual([portal.state, janus.asked('join').map(({ ack }) => ack), new Set(janus.asked('join').map(({ key }) => key)).size], ['open', [undefined, 0, undefined], 1])
 	})
 }
 
@@ -985,6 +1018,37 @@ for (const [what, type, on] of returns) test(`after ${what} a connection that is
 	assert.equal(portal.state, 'resuming')
 })
 
+test('the waits between tries to come back grow by half, at random and up to 30 s, and not below what the server says', async t => {
+	const { janus, portal } = await joined(t)
+	let share = 1
+	t.mock.method(Math, 'random', () => share)
+	const clock = fakeTimeouts(t)
+	const turns = async () => { for (let i = 0; i < 50; i++) await Promise.resolve() }
+	janus.refuse = true
+	janus.sockets[0].drop()
+	/** When each try begins, in milliseconds of the fake clock. */
+	const begun = []
+	const pass = async milliseconds => {
+		for (const end = clock.now() + milliseconds; clock.now() < end;) {
+			clock.tick(10)
+			await turns()
+			while (begun.length < janus.sockets.length - 1) begun.push(clock.now())
+		}
+	}
+	await pass(240_000)
+	const waits = begun.slice(1).map((at, i) => at - begun[i])
+	const due = waits.map((_, i) => Math.min(30_000, 300 * 1.5 ** (i + 1)))
+	assert.ok(waits.length > 14 && waits.every((wait, i) => Math.abs(wait - due[i]) <= 40), `${waits}; due were ${due}`)
+	share = 0
+	janus.refuse = false
+	const tries = begun.length
+	janus.handlers.join = () => ({ ...refusal('rate_limited', 446), retry_after: 7_000 })
+	await pass(60_000)
+	const refused = begun.slice(tries)
+	assert.ok(refused.length >= 3 && refused.slice(2).every((at, i) => at - refused[i + 1] >= 7_000), String(refused))
+	assert.equal(portal.state, 'resuming')
+})
+
 test('closing ends coming back', async () => {
 	const janus = Object.assign(new FakeJanus(), { members: [ada] })
 	const { portal } = makePortal(janus)
@@ -1077,6 +1141,35 @@ test('rooms are listed without joining, page by page', async () => {
 	assert.deepEqual(rooms.map(({ room }) => room), ['coffee-chat', 'home', 'misc'])
 	assert.deepEqual(janus.requests, [{ request: 'list' }, { request: 'list', after: 'home' }])
 	await eventually(() => janus.sockets[0].readyState === 3)
+})
+
+test('an AbortSignal ends what is asked from outside, before it is begun and while it waits, and the session with it', async () => {
+	const asks = [options => Portal.rooms(options), options => Portal.exists('home', options), options => Portal.manage({ request: 'create' }, options)]
+	for (const ask of asks) {
+		const janus = new FakeJanus()
+		for (const request of ['list', 'exists', 'create']) janus.handlers[request] = () => undefined
+		const options = { url: 'ws://127.0.0.1:1/janus', WebSocket: janus.WebSocket }
+		await assert.rejects(ask({ ...options, signal: AbortSignal.abort() }), { name: 'AbortError' })
+		const giveUp = new AbortController()
+		const asked = assert.rejects(ask({ ...options, signal: giveUp.signal }), { message: 'enough' })
+		await eventually(() => janus.requests.length === 1)
+		giveUp.abort(new Error('enough'))
+		await asked
+		await eventually(() => janus.sockets.length === 2 && janus.sockets.every(({ readyState }) => readyState === 3))
+	}
+})
+
+test('an AbortSignal ends listening', async t => {
+	const { janus, portal } = await joined(t)
+	const enough = new AbortController()
+	const heard = []
+	for (const type of ['connection', 'signal']) portal.on(type, thing => heard.push(thing.payload ?? thing.id), { signal: enough.signal })
+	await eventually(() => heard.length === 2)
+	const hello = payload => ({ event: 'signal', from: 'ada', type: 'hello', payload })
+	janus.push(1, hello('one'))
+	enough.abort()
+	janus.push(2, hello('two'))
+	assert.deepEqual(heard, ['ada', 'bob', 'one'])
 })
 
 test('whether a room exists can be asked without joining', async () => {
