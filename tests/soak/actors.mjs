@@ -118,8 +118,12 @@ export async function manager({ janus, adminKey, random, over, counts, rooms }, 
 		}
 		const room = among(random, [...mine])
 		if (random() < 0.5) note(counts, await manage({ request: 'edit', room, new_description: `${random()}`, new_max_members: between(random, 2, 20) }))
-		const { list = [] } = await manage({ request: 'listmembers', room, secret: room })
-		for (const { id } of list) if (random() < 0.1) note(counts, await manage({ request: 'kick', room, id, secret: room }))
+		const { members = [] } = await manage({ request: 'listmembers', room, secret: room })
+		for (const { id } of members) if (random() < 0.1) {
+			const answer = await manage({ request: 'kick', room, id, secret: room })
+			note(counts, answer)
+			if (answer.portal === 'success') counts.kicks = (counts.kicks ?? 0) + 1
+		}
 		if (over() || random() < 0.2) {
 			const answer = await manage({ request: 'destroy', room, secret: room, permanent: true })
 			note(counts, answer)
@@ -147,6 +151,7 @@ export async function sleeper({ janus, random, over, counts, rooms }) {
 				if (i % 20 === 0) await wait(20)
 			}
 			await wait(random() * 3_000)
+			counts.slept = (counts.slept ?? 0) + 1
 			if (random() < 0.5) {
 				session.socket.resume()
 				await wait(random() * 1_000)
@@ -185,7 +190,7 @@ export async function attacker({ janus, random, over, counts, rooms }) {
 	while (!over()) {
 		counts.attacks = (counts.attacks ?? 0) + 1
 		const kind = random()
-		if (kind < 0.15) await halfRequest(janus, random)
+		if (kind < 0.15) await halfRequest({ janus, random, counts })
 		else if (kind < 0.35) await garbage(janus, random)
 		else await insider({ janus, random, rooms })
 		await wait(random() * 150)
@@ -202,7 +207,7 @@ async function garbage(janus, random) {
 }
 
 /** Over HTTP and WebSocket: it begins, and never ends. */
-async function halfRequest(janus, random) {
+async function halfRequest({ janus, random, counts }) {
 	const { port } = new URL(random() < 0.5 ? janus.url : janus.httpUrl)
 	const socket = connect(Number(port), '127.0.0.1')
 	socket.on('error', () => {})
@@ -213,6 +218,7 @@ async function halfRequest(janus, random) {
 			'Sec-WebSocket-Protocol: janus-protocol\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n\x81\xfe\x10\x00abcd',
 	]))
 	await wait(random() * 300)
+	if (socket.bytesWritten > 0) counts.halves = (counts.halves ?? 0) + 1
 	if (random() < 0.5) socket.resetAndDestroy()
 	else socket.destroy()
 }
