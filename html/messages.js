@@ -54,6 +54,7 @@ export class Messages {
 	#server
 	#largest
 	#deliver
+	#rerouted
 	#stream = Math.floor(Math.random() * 2 ** 32)
 	#last = 0
 	/** @type {{n: number, flags: number, body: Uint8Array}[]} those that are not acknowledged */
@@ -97,12 +98,14 @@ export class Messages {
 	 * @param {Route} options.server
 	 * @param {() => number} [options.largest] bytes that the server takes as one signal
 	 * @param {(type: string | null, value: any) => void} options.deliver
+	 * @param {() => void} [options.rerouted] is called when `route` may be another one
 	 */
-	constructor({ direct, server, largest = () => Infinity, deliver }) {
+	constructor({ direct, server, largest = () => Infinity, deliver, rerouted = () => {} }) {
 		this.#direct = direct
 		this.#server = server
 		this.#largest = largest
 		this.#deliver = deliver
+		this.#rerouted = rerouted
 	}
 
 	/** `direct`, `server`, or null while there is none. */
@@ -117,9 +120,12 @@ export class Messages {
 	 * @returns {Promise<void>} resolves when there is room for more
 	 */
 	send(value, type = null) {
+		// Now, as it may be changed later; what cannot be encoded is told in its turn.
+		const encoded = encode(value, type)
+		encoded.catch(() => {})
 		// Blobs are read asynchronously, and a large message waits for room: what comes behind it stays behind it.
 		const sent = this.#order.then(async () => {
-			const bytes = await encode(value, type)
+			const bytes = await encoded
 			if (bytes.length > MAX_MESSAGE - CHUNK) throw new PortalError('too_large', `A message has at most ${MAX_MESSAGE - CHUNK} bytes`)
 			// In base64, between quotes, with its head.
 			const size = Math.min(CHUNK, Math.floor((this.#largest() - 2) / 4) * 3 - HEADER)
@@ -197,11 +203,11 @@ export class Messages {
 	}
 
 	#pump() {
-		if (this.#closed) return
 		const route = this.#route()
 		if (route !== this.#using) this.#given = 0
 		this.#using = route
-		if (!route) return
+		this.#rerouted()
+		if (!route || this.#closed) return
 		let bytes = this.#frames.slice(0, this.#given).reduce((sum, { body }) => sum + body.length, 0)
 		while (this.#given < this.#frames.length && (route === this.#direct || this.#given === 0 || bytes < SERVER_BYTES)) {
 			const frame = this.#frames[this.#given++]
@@ -311,7 +317,7 @@ export class Messages {
 	}
 
 	#takeNext() {
-		for (let frame; (frame = this.#ahead.get(this.#expected)); ) {
+		for (let frame; !this.#closed && (frame = this.#ahead.get(this.#expected)); ) {
 			this.#ahead.delete(this.#expected++)
 			if (frame.flags & FIRST) {
 				this.#parts = []
@@ -356,15 +362,15 @@ const TEXT = 1
 const JSON_VALUE = 2
 
 /**
- * A message: the length of its head, the head (type and kind as JSON), the body.
+ * A message: the length of its head, the head (type and kind as JSON), the body. All but a Blob is copied before this returns.
  *
  * @param {any} value
  * @param {string | null} type
  */
 async function encode(value, type) {
 	const [kind, body] = typeof value === 'string' ? [TEXT, encoder.encode(value)]
-		: value instanceof ArrayBuffer ? [BINARY, new Uint8Array(value.slice(0))]
-			: ArrayBuffer.isView(value) ? [BINARY, new Uint8Array(value.buffer, value.byteOffset, value.byteLength).slice()]
+		: value instanceof ArrayBuffer ? [BINARY, new Uint8Array(value)]
+			: ArrayBuffer.isView(value) ? [BINARY, new Uint8Array(value.buffer, value.byteOffset, value.byteLength)]
 				: globalThis.Blob && value instanceof Blob ? [BINARY, new Uint8Array(await value.arrayBuffer())]
 					: [JSON_VALUE, encoder.encode(JSON.stringify(value ?? null))]
 	const head = encoder.encode(JSON.stringify([type, kind]))

@@ -123,7 +123,7 @@ export class Connection extends Emitter {
 	#described = false
 	#ignoring = false
 	/** Ends with the RTCPeerConnection of now. */
-	#current = new AbortController()
+	#current = /** @type {AbortController} */ (/** @type {any} */ (null))
 	/** Whether this RTCPeerConnection was connected once. */
 	#established = false
 	/** @type {(RTCIceCandidateInit | null)[]} */
@@ -141,7 +141,8 @@ export class Connection extends Emitter {
 	#encodings
 	/** @type {'direct' | 'server' | null} */
 	#route = null
-	#counted = { at: NaN, sent: 0, received: 0 }
+	/** At the last stats of this RTCPeerConnection; of none there is no rate. @type {{at: number, sent: number, received: number}} */
+	#counted = /** @type {any} */ (null)
 	/** @type {Map<MediaStreamTrack, MediaStream[]>} */
 	#tracks
 	/** Their own `track` is another one only a while after `replaceTrack()`. @type {Map<MediaStreamTrack, RTCRtpSender>} */
@@ -192,7 +193,12 @@ export class Connection extends Emitter {
 			direct: { open: () => this.ownChannel?.readyState === 'open', send: frame => this.ownChannel?.send(/** @type {any} */ (frame)) },
 			largest,
 			server: { open: reachable, send: frame => signal('portal.data', toBase64(frame)) },
-			deliver: (type, payload) => emit(this, 'message', { type, payload })
+			deliver: (type, payload) => emit(this, 'message', { type, payload }),
+			rerouted: () => {
+				if (this.closed || this.route === this.#route) return
+				this.#route = this.route
+				emit(this, 'route', this.#route)
+			}
 		})
 		this.#open()
 		this.#route = this.route
@@ -243,12 +249,9 @@ export class Connection extends Emitter {
 		return this.#messages.route
 	}
 
-	/** Whether the server reaches the other member has changed. @internal */
+	/** Whether one of the routes is open has changed. @internal */
 	rerouted() {
 		this.#messages.rerouted()
-		if (this.closed || this.route === this.#route) return
-		this.#route = this.route
-		emit(this, 'route', this.#route)
 	}
 
 	/** What was on its way through the server may be lost. @internal */
@@ -358,8 +361,9 @@ export class Connection extends Emitter {
 
 	/** @internal @param {RTCIceServer[]} iceServers to be used from the next gathering of candidates on */
 	setIceServers(iceServers) {
-		this.#configuration = { ...this.#configuration, iceServers }
-		if (!this.closed) this.#pc.setConfiguration(this.#configuration)
+		const configuration = { ...this.#configuration, iceServers }
+		if (!this.closed) this.#pc.setConfiguration(configuration) // it throws where it refuses one, and then nothing has changed
+		this.#configuration = configuration
 	}
 
 	/** Ends the direct connection. The other side is not told; that is what leaving the room is for. */
@@ -444,7 +448,7 @@ export class Connection extends Emitter {
 		this.#candidates = []
 		this.#found = null
 		this.#received.clear()
-		this.#counted = { at: NaN, sent: 0, received: 0 }
+		this.#counted = /** @type {any} */ ({})
 		hear(pc, 'negotiationneeded', () => this.#step(() => this.#negotiationNeeded(pc)))
 		hear(pc, 'icecandidate', ({ candidate }) => this.#candidateFound(candidate))
 		hear(pc, 'connectionstatechange', () => this.#stateChanged(pc))
@@ -612,6 +616,7 @@ export class Connection extends Emitter {
 
 	/** @param {number} generation */
 	#replace(generation) {
+		if (this.closed) return
 		this.#current.abort()
 		this.#pc.close()
 		this.#generation = generation

@@ -158,12 +158,13 @@ export class PortalGun extends EventEmitter {
 		super()
 		this.options = options
 		this.#room = new Room({ ...options, url: String(options.url) })
-		this.#room.on('connection', connection => this.#connected(connection))
+		/** @type {Connection[]} whom the next `info` names: it comes first, as in @openlab/portals */
+		const fresh = []
+		this.#room.on('connection', connection => fresh.push(connection))
 		this.#room.on('close', ({ id }) => this.#disconnected(id))
 		this.#room.on('info', ({ id, members }) => {
-			this.emit('info', /** @type {InfoSignal} */ ({
-				id, members: members.map((/** @type {import('./portal.js').Member} */ { id, polite }) => ({ id, polite }))
-			}))
+			this.emit('info', { id, members: members.map(({ id, polite }) => ({ id, polite })) })
+			for (const connection of fresh.splice(0)) if (!connection.closed) this.#connected(connection)
 		})
 		this.#room.on('state', state => this.emit('debug', `state@${state}`))
 		this.#room.on('error', error => error.id || this.emit('error', error))

@@ -117,7 +117,7 @@ export class Portal extends Emitter {
 	#about = {}
 	/** @type {RTCIceServer[]} what the server says */
 	#iceServers = []
-	/** @type {[any, number][]} */
+	/** @type {any[]} */
 	#early = []
 	/** Bytes that the server takes as one signal. */
 	#largest = Infinity
@@ -472,7 +472,7 @@ export class Portal extends Emitter {
 	async #enter(session) {
 		await session.open()
 		// A client believes only its current peer.
-		const peer = await session.attach(PLUGIN, (push, size) => session === this.#session && this.#receive(push, size))
+		const peer = await session.attach(PLUGIN, push => session === this.#session && this.#receive(push))
 		const reply = await this.#ask(peer)
 		// Only who joins is told who is there; if the answer to that was lost, one has to ask.
 		const { members, n } = reply.members || !this.#fresh ? reply : await peer.request({ request: 'sync' })
@@ -548,7 +548,7 @@ export class Portal extends Emitter {
 	}
 
 	#takeEarly() {
-		for (const [push, size] of this.#early.splice(0)) this.#whileOpen(() => this.#take(push, size))
+		for (const push of this.#early.splice(0)) this.#whileOpen(() => this.#take(push))
 	}
 
 	// Whoever listens may close the portal in the middle of what there is to tell.
@@ -559,24 +559,22 @@ export class Portal extends Emitter {
 
 	/**
 	 * @param {any} push
-	 * @param {number} size
 	 */
-	#receive(push, size) {
+	#receive(push) {
 		// Janus may deliver events before the reply to join, which says where they begin.
-		if (this.#state === 'connecting' || this.#state === 'resuming') this.#early.push([push, size])
-		this.#whileOpen(() => this.#take(push, size))
+		if (this.#state === 'connecting' || this.#state === 'resuming') this.#early.push(push)
+		this.#whileOpen(() => this.#take(push))
 	}
 
 	/**
 	 * @param {any} push
-	 * @param {number} size
 	 */
-	#take(push, size) {
+	#take(push) {
 		if (push.portal === 'closed') return this.#ended(push.reason)
 		if (push.portal !== 'event') return
 		let entries
 		try {
-			entries = this.#stream.accept(push, size).flatMap(oneByOne)
+			entries = this.#stream.accept(push).flatMap(oneByOne)
 		} catch {
 			return this.#lost() // events are missing: they come again on the next peer
 		}
@@ -603,41 +601,35 @@ export class Portal extends Emitter {
 	}
 
 	/**
-	 * @returns {boolean} whether the roster changed
-	 *
 	 * @param {number} number
 	 * @param {any} entry
+	 * @returns {boolean} whether the roster changed
 	 */
-	#handle(number, entry) {
-		if (entry.event === 'signal') return this.#signalled(entry)
+	#handle(number, { event, ...about }) {
+		if (event === 'signal') return this.#signalled(about)
 		if (number <= this.#rosterN) return false
-		switch (entry.event) {
+		switch (event) {
 			case 'joined':
-				this.#welcome(entry.member)
+				this.#welcome(about.member)
 				return true
 			case 'left':
-				this.#farewell(entry)
+				this.#farewell(about)
 				return true
 			case 'changed':
-				return this.#changed(entry.member)
+				return this.#changed(about.member)
 			case 'away':
-				return this.#changed({ ...this.#members.get(entry.id), ...entry, away: true })
+				return this.#changed({ ...this.#members.get(about.id), away: true })
 			case 'back':
-				if (!this.#changed({ ...this.#members.get(entry.id), ...entry, away: undefined })) return false
-				this.#connections.get(entry.id)?.repair()
+				if (!this.#changed({ ...this.#members.get(about.id), away: undefined })) return false
+				this.#connections.get(about.id)?.repair()
 				return true
 			case 'room':
-				return this.#edited(entry)
+				this.#about = about
+				return true
 			case 'ice':
-				this.#takeIceServers(entry)
+				this.#takeIceServers(about)
 		}
 		return false
-	}
-
-	/** @param {any} options */
-	#edited({ event, ...about }) {
-		this.#about = about
-		return true
 	}
 
 	/**
@@ -781,7 +773,7 @@ export class Portal extends Emitter {
 	/** Says goodbye; the socket stays open, as closing it right behind would lose what was said. */
 	#leave() {
 		const left = this.#stream.leave().catch(() => {})
-		this.#stream = /** @type {any} */ (null) // it still waits for that answer
+		this.#stream = new Stream() // that one still waits for its answer
 		this.#end()
 		return left
 	}
@@ -842,8 +834,8 @@ export class Portal extends Emitter {
 			this.#begin(entered)
 		} else {
 			this.#peer = entered.peer
-			this.#setState('open')
 			this.#stream.resume((/** @type {any} */ body) => entered.peer.request(body))
+			this.#setState('open')
 		}
 		for (const connection of this.connections) connection.repair()
 		if (anew) this.#whileOpen(() => emit(this, 'rejoined', this.#info()))
@@ -983,5 +975,5 @@ function failureError({ code, error, error_code: errorCode }, id) {
 function makeKey() {
 	// Node 18 has no global crypto; then the server makes the key.
 	if (!globalThis.crypto?.getRandomValues) return undefined
-	return toBase64(crypto.getRandomValues(new Uint8Array(24))).replaceAll('+', '-').replaceAll('/', '_')
+	return toBase64(crypto.getRandomValues(new Uint8Array(24))).replace(/\W/g, '_')
 }

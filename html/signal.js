@@ -9,13 +9,14 @@ import { PortalError } from './events.js'
 const JANUS_CODES = {
 	403: 'unauthorized',
 	405: 'unauthorized',
-	458: 'session_not_found',
-	459: 'handle_not_found',
 	460: 'plugin_not_found'
 }
 
+/** Janus's own errors for a session or a handle that is not there any more; it may have ended without an event. */
+const ENDED = [458, 459]
+
 /** What may be otherwise at the next try. All else that refuses a member is final. */
-export const PASSING = new Set(['connection_lost', 'session_not_found', 'handle_not_found', 'plugin_not_found', 'janus_error',
+export const PASSING = new Set(['connection_lost', 'plugin_not_found', 'janus_error',
 	'rate_limited', 'superseded', 'server_full'])
 
 /**
@@ -47,7 +48,7 @@ export class Session {
 	#transaction = 0
 	/** @type {Map<string, {resolve: Function, reject: Function, whole: boolean}>} */
 	#requests = new Map()
-	/** @type {Map<number, (data: any, size: number) => void>} */
+	/** @type {Map<number, (data: any) => void>} */
 	#peers = new Map()
 
 	/**
@@ -81,14 +82,14 @@ export class Session {
 				this.#lose(error)
 			})
 		}))
-		this.#timer = setInterval(() => this.#keepAlive(), this.#keepalive)
+		this.#keepAlive()
 		const { data } = await this.#request({ janus: 'create' })
 		this.#id = data.id
 	}
 
 	/**
 	 * @param {string} plugin
-	 * @param {(data: any, size: number) => void} onpush what the plugin says by itself, and how long its text is
+	 * @param {(data: any) => void} onpush what the plugin says by itself
 	 * @returns {Promise<Peer>}
 	 */
 	async attach(plugin, onpush) {
@@ -133,7 +134,9 @@ export class Session {
 			if (this.#ended) return reject(new PortalError('connection_lost', 'The session has ended'))
 			const transaction = String(++this.#transaction)
 			this.#requests.set(transaction, { resolve, reject, whole })
-			this.#socket?.send(JSON.stringify({ ...this.#envelope, ...request, session_id: this.#id, transaction }))
+			// Janus reads no message with a NUL or half a surrogate pair in it, and cannot say whose it was.
+			this.#socket?.send(JSON.stringify({ ...this.#envelope, ...request, session_id: this.#id, transaction })
+				.replace(/(\\\\)|\\u(0000|d...)/g, '$1'))
 		})
 	}
 
@@ -143,12 +146,12 @@ export class Session {
 		this.#silent = false
 		const message = JSON.parse(text)
 		const waiting = this.#requests.get(message.transaction)
-		if (message.janus === 'timeout' || message.janus === 'detached') {
+		if (message.janus === 'timeout' || message.janus === 'detached' || ENDED.includes(message.error?.code)) {
 			this.#lose(new PortalError('connection_lost', 'The session has ended'))
 		} else if (waiting) {
 			this.#answer(message, waiting)
 		} else if (message.janus === 'event') {
-			this.#peers.get(message.sender)?.(message.plugindata?.data ?? {}, text.length)
+			this.#peers.get(message.sender)?.(message.plugindata?.data ?? {})
 		}
 	}
 
@@ -166,17 +169,18 @@ export class Session {
 
 	// A socket whose other end has vanished stays "open" for many minutes. Nothing heard between two
 	// keepalives is proof enough, and holds however rarely a hidden tab's timers run.
-	#keepAlive() {
+	#keepAlive(next = this.#keepalive) {
 		if (this.#silent) return this.#lose(new PortalError('connection_lost', 'The session has ended'))
 		this.#silent = true
+		clearTimeout(this.#timer)
+		this.#timer = setTimeout(() => this.#keepAlive(), next)
 		if (this.#id !== undefined) this.#request({ janus: 'keepalive' }).catch(() => {})
 	}
 
 	/** There is reason to doubt that the socket's other end is still there: that is known within seconds. */
 	probe() {
 		this.#silent = false
-		this.#keepAlive()
-		setTimeout(() => this.#keepAlive(), PROBE)
+		this.#keepAlive(PROBE)
 	}
 
 	/** @param {any} error */
@@ -189,7 +193,7 @@ export class Session {
 	/** @param {any} error */
 	#end(error) {
 		this.#ended = true
-		clearInterval(this.#timer)
+		clearTimeout(this.#timer)
 		this.#socket?.close()
 		for (const { reject } of this.#requests.values()) reject(error)
 		this.#requests.clear()

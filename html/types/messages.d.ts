@@ -27,12 +27,14 @@ export class Messages {
      * @param {Route} options.server
      * @param {() => number} [options.largest] bytes that the server takes as one signal
      * @param {(type: string | null, value: any) => void} options.deliver
+     * @param {() => void} [options.rerouted] is called when `route` may be another one
      */
-    constructor({ direct, server, largest, deliver }: {
+    constructor({ direct, server, largest, deliver, rerouted }: {
         direct: Route;
         server: Route;
         largest?: (() => number) | undefined;
         deliver: (type: string | null, value: any) => void;
+        rerouted?: (() => void) | undefined;
     });
     /** `direct`, `server`, or null while there is none. */
     get route(): "direct" | "server" | null;

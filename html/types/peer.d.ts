@@ -82,7 +82,7 @@ export class Connection extends Emitter<ConnectionEvents> {
     }): Promise<void>;
     /** How messages go now: `direct`, `server`, or null while they wait. */
     get route(): "direct" | "server" | null;
-    /** Whether the server reaches the other member has changed. @internal */
+    /** Whether one of the routes is open has changed. @internal */
     rerouted(): void;
     /** What was on its way through the server may be lost. @internal */
     sendAgain(): void;

@@ -38,10 +38,10 @@ export class Session {
     open(): Promise<void>;
     /**
      * @param {string} plugin
-     * @param {(data: any, size: number) => void} onpush what the plugin says by itself, and how long its text is
+     * @param {(data: any) => void} onpush what the plugin says by itself
      * @returns {Promise<Peer>}
      */
-    attach(plugin: string, onpush: (data: any, size: number) => void): Promise<Peer>;
+    attach(plugin: string, onpush: (data: any) => void): Promise<Peer>;
     /** Ends the session in Janus, then closes the socket. */
     close(): Promise<void>;
     /** Forgets the session at once, without a word to Janus: its connection is of no use any more. */

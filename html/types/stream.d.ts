@@ -8,6 +8,10 @@
  * is sent again under the same numbers. The server does what it had not done, and repeats its answer otherwise.
  */
 export class Stream {
+    /** The last event that was taken. */
+    got: number;
+    /** The last number that is known to be done. */
+    done: number;
     /**
      * The membership has begun.
      *
@@ -28,10 +32,6 @@ export class Stream {
      * @param {any} send
      */
     resume(send: any): void;
-    /** The last number that is known to be done. */
-    get done(): number;
-    /** The last event that was taken. */
-    get got(): number;
     /**
      * Signals that are given in one turn go in one request.
      *
@@ -74,13 +74,12 @@ export class Stream {
     end(error: PortalError): void;
     /**
      * @param {{n: number, events: any[]}} push
-     * @param {number} size its length as text
      * @returns {{number: number, event: any}[]} those that were not there before
      */
     accept({ n, events }: {
         n: number;
         events: any[];
-    }, size: number): {
+    }): {
         number: number;
         event: any;
     }[];

@@ -76,3 +76,19 @@ scenario(`${COUNT} messages each way while the direct connection fails, fails in
 		}
 		assert.ok((await ada.page.evaluate(() => [...window.routes])).includes('server'))
 	}, 150_000)
+
+/* Janus reads no such message at all, and cannot say whose it was. */
+scenario('half a character and a NUL stop nothing, neither in signals nor in messages through the server', async () => {
+	const tabs = [await enter('Ada'), await enter('Bob')]
+	const [ada, bob] = tabs
+	for (const tab of tabs) await tab.until('a direct route', () => tab.page.evaluate(() => window.portal.connections[0]?.route === 'direct'))
+	await bob.page.evaluate(() => window.portal.on('signal', ({ payload }) => window.got.push(payload)))
+	await ada.page.evaluate(async () => {
+		await window.portal.signal('chat', 'wave 👋'.slice(0, 6))
+		await window.portal.signal('chat', 'a\0b')
+		await window.portal.configure({ display: '👋'.slice(0, 1) })
+		await window.portal.signal('chat', 'whole 👋, and \\ud83d as it is')
+	})
+	await bob.until('all three', () => bob.page.evaluate(() => window.got.length === 3))
+	assert.deepEqual(await bob.page.evaluate(() => window.got), ['wave ', 'ab', 'whole 👋, and \\ud83d as it is'])
+})
