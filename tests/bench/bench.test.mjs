@@ -45,12 +45,83 @@ async function faulty(t, pass) {
 				each.send(JSON.stringify({ type: 'info', info: { members: [...members.keys()].map(id => ({ id })) } }))
 		})
 	})
+	return load(t, http, 'portalsjs')
+}
+
+/** Two clients of a server that say signals to one another for a moment. */
+async function load(t, http, protocol) {
 	await new Promise(done => http.listen(0, '127.0.0.1', done))
 	t.after(() => { http.closeAllConnections(); http.close() })
-	const { stdout } = await run(join(BUILD, 'load'), ['--protocol', 'portalsjs', '--scenario', 'relay', '--port', http.address().port,
+	const { stdout } = await run(join(BUILD, 'load'), ['--protocol', protocol, '--scenario', 'relay', '--port', http.address().port,
 		'--clients', 2, '--window', 8, '--seconds', 0.1].map(String))
 	return JSON.parse(stdout)
 }
+
+/** As much of Janus with Portal as the load generator needs; `tamper` makes something else of what is said to a client, perhaps. */
+async function faultyPortal(t, tamper) {
+	const http = createServer()
+	const members = new Map()
+	let handles = 0, sockets = 0
+	new WebSocketServer({ server: http, handleProtocols: () => 'janus-protocol' }).on('connection', socket => {
+		const say = message => socket.send(JSON.stringify(message))
+		let last = 0
+		const tell = event => {
+			for (const data of tamper({ portal: 'event', room: 'x', n: ++last, version: 1, events: [event] }, socket) ?? [])
+				say({ janus: 'event', session_id: 1, sender: 1, plugindata: { plugin: 'janus.plugin.portal', data } })
+		}
+		const id = `member-${String(sockets++).padStart(15, '0')}`
+		const answers = {
+			join({ display }) {
+				const others = [...members].map(([id, { display }]) => ({ id, display, polite: false }))
+				for (const there of members.values()) there.tell({ event: 'joined', members: [{ id, display, polite: true }] })
+				members.set(id, { display, tell })
+				return { resumed: false, room: 'x', id, version: 1, n: 0, members: others }
+			},
+			relay({ signals }) {
+				let relayed = 0
+				for (const { to, type, payload } of signals) for (const one of [to].flat()) {
+					relayed++
+					members.get(one).tell({ event: 'signal', from: id, type, payload })
+				}
+				return { relayed }
+			}
+		}
+		socket.on('message', text => {
+			const { janus, transaction, body } = JSON.parse(text)
+			if (janus !== 'message') return say({ janus: 'success', transaction, data: { id: ++handles } })
+			const data = { portal: 'success', ...answers[body.request]?.(body) }
+			for (const answer of tamper(data, socket) ?? [])
+				say({ janus: 'event', session_id: 1, sender: 1, transaction, plugindata: { plugin: 'janus.plugin.portal', data: answer } })
+		})
+	})
+	return load(t, http, 'portal')
+}
+
+test('a Portal that does it right violates nothing', async t => {
+	const { violations, count } = await faultyPortal(t, said => [said])
+	assert.ok(count > 0)
+	assert.deepEqual(violations, { order: 0, lost: 0, extra: 0, roster: 0, numbers: 0, refused: 0, closed: 0, foreign: 0 })
+})
+
+/** The nth that is like that is made another one. */
+const once = (nth, like, make) => {
+	let seen = 0
+	return said => like(said) && ++seen === nth ? make(said) : [said]
+}
+const isSignal = ({ events }) => events?.[0].event === 'signal', isAnswer = ({ relayed }) => relayed > 0
+
+const FAULTS = [
+	['an event that leaves a number out', 'numbers', once(20, isSignal, said => [{ ...said, n: said.n + 1 }])],
+	['a membership that resumes where there was none', 'numbers', once(1, ({ resumed }) => resumed === false, said => [{ ...said, resumed: true }])],
+	['somebody who joins twice', 'roster', once(1, ({ events }) => events?.[0].event === 'joined', said => [{ ...said, events: [{ ...said.events[0], members: [said.events[0].members[0], said.events[0].members[0]] }] }])],
+	['somebody who leaves', 'roster', once(5, isSignal, said => [{ ...said, events: [...said.events, { event: 'left', id: 'x', reason: 'timeout' }] }])],
+	['a signal that is refused', 'refused', once(5, isAnswer, () => [{ portal: 'success', relayed: 0, failed: [] }])],
+	['a membership that is ended', 'closed', once(5, isSignal, said => [said, { portal: 'closed', reason: 'kicked' }])],
+]
+for (const [what, kind, tamper] of FAULTS) test(`${what} is noticed with Portal`, async t => {
+	const { violations } = await faultyPortal(t, tamper)
+	assert.ok(violations[kind] > 0, JSON.stringify(violations))
+})
 
 test('a server that does it right violates nothing', async t => {
 	const { violations, count } = await faulty(t, (to, text) => to.send(text))
