@@ -65,6 +65,30 @@ test('a replaced RTCPeerConnection is told as a new connection', async t => {
 	assert.deepEqual(said('disconnection'), [])
 })
 
+test('debug and error are told by the room and by its connections, to whom they belong', async t => {
+	const janus = Object.assign(new FakeJanus(), { members: [ada] })
+	const { portalGun, said } = start(janus)
+	t.after(() => portalGun.close())
+	const debug = [], errors = []
+	portalGun.addEventListener('debug', (...things) => debug.push(things))
+	await eventually(() => said('connection').length === 1)
+	assert.deepEqual(debug, [['state@connecting'], ['state@open']].slice(-debug.length))
+	assert.ok(debug.length > 0)
+	const [portal] = said('connection')
+	assert.ok(portal instanceof gun.Portal)
+	const told = []
+	portal.addEventListener('debug', (...things) => told.push(things))
+	portal.addEventListener('error', error => errors.push(error))
+	portal.peer.dispatchEvent(Object.assign(new Event('icecandidateerror'), { address: '192.0.2.1', port: 1, errorCode: 701, errorText: 'no answer', url: 'stun:x' }))
+	assert.equal(told.length, 1)
+	assert.equal(told[0][0], 'icecandidateerror')
+	assert.ok(told[0][1] instanceof gun.IceCandidateError)
+	assert.deepEqual([told[0][1].errorCode, told[0][1].url], [701, 'stun:x'])
+	janus.push(1, { event: 'signal', from: 'ada', type: 'description', payload: { generation: 1, description: { type: 'answer', sdp: 'nonsense' } } })
+	await eventually(() => errors.length === 1)
+	assert.deepEqual([errors[0].code, said('error')], ['negotiation_failed', []], 'what concerns one connection is told by that one')
+})
+
 test('an unknown room is an error with its name', async t => {
 	const janus = new FakeJanus()
 	janus.handlers.join = () => ({ portal: 'error', error_code: 426, error: 'No such room: home', code: 'room_not_found' })

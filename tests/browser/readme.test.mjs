@@ -62,14 +62,27 @@ test('the examples of the library run', { timeout: 20_000 }, async t => {
 			/* One that waits for messages for ever is told to stop. */
 			setTimeout(() => stop.abort(), 2_000).unref()
 			if (/portal\.join\(\)/.test(code)) await portal?.close()
+			/* That which handles errors has one to handle. */
+			const { join } = janus.handlers
+			const refused = code.includes('wrong_pin')
+			if (refused) janus.handlers.join = () => ({ portal: 'error', error_code: 429, code: 'wrong_pin', error: 'pin: is another one' })
 			const run = new AsyncFunction(...Object.keys(given), 'portal', body.replace(/^const portal =/m, 'portal ='))
 			portal = await run(...Object.values(given), portal) ?? portal
+			if (refused) {
+				janus.handlers.join = join
+				await portal.join()
+			}
+			/* Another member's track, and its end, for the first one. */
+			if (line === examples[0].line) {
+				portal.connections[0].pc.dispatchEvent(Object.assign(new Event('track'), { track: track('video'), streams: ['their stream'] }))
+				janus.push(1, { event: 'left', id: 'bob', reason: 'leave' })
+			}
 		} catch (error) {
 			assert.fail(`html/README.md:${line}: ${error.stack}`)
 		}
 	}
 	assert.ok(janus.asked('join').length >= 2)
-	assert.ok(said.includes('home') && said.includes('list'))
+	for (const what of ['home', 'list', 'pin', 'show', 'their stream', 'hide']) assert.ok(said.includes(what), `no example came to ${what}: ${said}`)
 	for (const socket of janus.sockets) socket.drop()
 	await eventually(() => said.includes('waiting')) // the badge of a route that is gone
 })

@@ -159,6 +159,20 @@ try {
 			window.portal.connections.filter(({ pc }) => pc.getReceivers().filter(({ track }) => track.kind === 'video').length === 2).length === 2), 30_000)
 	})
 
+	await scenario('hints for sending are taken by both browsers', async () => {
+		for (const tab of tabs) {
+			await tab.do(() => {
+				const { portal } = window
+				const { track } = portal.connections[0].pc.getSenders().find(({ track }) => track?.kind === 'video')
+				return portal.setEncoding(track, { maxBitrate: 300_000, scaleResolutionDownBy: 2 })
+			})
+			const hints = await tab.do(() => window.portal.connections.map(({ pc }) => pc.getSenders().map(sender => sender.track?.kind === 'video' && sender.getParameters().encodings)
+				.flatMap(encodings => encodings || []).filter(({ maxBitrate }) => maxBitrate === 300_000).map(({ scaleResolutionDownBy }) => scaleResolutionDownBy)))
+			assert.deepEqual(hints, [[2], [2], [2]], tab.name)
+		}
+		await picturesGoOn(tabs)
+	})
+
 	await scenario('the call goes on while the server is away, and the ICE restart of a Firefox works when it is back', async () => {
 		web.cut(true)
 		for (const tab of tabs) await until(`${tab.name} is resuming`, () => tab.do(() => window.portal.state === 'resuming'))
