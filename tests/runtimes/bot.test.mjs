@@ -8,7 +8,7 @@ import { launchChromium, startServer, until } from '../e2e/lab.mjs'
 import { startJanus } from '../lib/janus.mjs'
 import { startTurn } from '../lib/turn.mjs'
 import { startProgram, stopPrograms } from './program.mjs'
-import { HTML, makeProject } from './project.mjs'
+import { HTML, copyExamples, makeProject } from './project.mjs'
 
 const read = path => readFile(new URL(path, import.meta.url), 'utf8')
 
@@ -66,7 +66,9 @@ describe('The bot', { timeout: 120_000 }, () => {
 			do: (work, ...args) => page.evaluate(work, ...args),
 			hears, say: text => page.evaluate(text => window.portal.send('chat', { text }), text),
 			direct: () => until(`${name} should have a direct route`, isDirect),
-			heard: () => page.evaluate(() => window.heard), made: () => page.evaluate(() => window.made), close: () => context.close()
+			heard: () => page.evaluate(() => window.heard), made: () => page.evaluate(() => window.made),
+			// A context that is closed may take along what its page has just said, which is that it leaves.
+			close: () => page.goto('about:blank').then(() => context.close())
 		}
 	}
 
@@ -79,6 +81,14 @@ describe('The bot', { timeout: 120_000 }, () => {
 		const imported = sources.flatMap(text => [...text.matchAll(/(?:from |import\()'([^'./][^']*)'/g)].map(match => match[1]))
 		const names = imported.filter(name => !name.startsWith('node:')).map(name => name.split('/')[0])
 		assert.deepEqual([...new Set(names)].sort(), Object.keys(declared.dependencies).sort())
+	})
+
+	test('runs in the folder of the examples, in a copy of the library', async t => {
+		const copy = await copyExamples(['node-datachannel', 'ws'])
+		t.after(() => copy.remove())
+		const bot = startProgram(process.execPath, ['bot.mjs', '--url', `${web.url.replace(/^http/, 'ws')}janus`, '--room', 'coffee-chat'], { cwd: copy.folder })
+		await bot.says('The portal is open')
+		assert.deepEqual(await bot.stop(), { code: 0, signal: null })
 	})
 
 	test('two of them meet directly; the first greets the second, they do not answer each other for ever, and leaving is seen', async () => {

@@ -2,7 +2,7 @@
 /** A new project in a folder of its own, with the library installed from the tarball that npm makes, as its users have it. */
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -36,5 +36,22 @@ export async function makeProject({ packages = [], files = {} } = {}) {
 		await mkdir(dirname(join(folder, path)), { recursive: true })
 		await writeFile(join(folder, path), text)
 	}
+	return { folder, remove: () => rm(outside, { recursive: true, force: true }) }
+}
+
+/**
+ * A copy of the library's folder, in whose `examples` everything is installed that they need, as npm does it.
+ *
+ * @param {string[]} packages of the tests
+ * @returns {Promise<{folder: string, remove: () => Promise<void>}>} `folder`: that of the examples
+ */
+export async function copyExamples(packages) {
+	const outside = await mkdtemp(join(tmpdir(), 'portal-examples-'))
+	const folder = join(outside, 'html', 'examples')
+	await cp(HTML, join(outside, 'html'), { recursive: true })
+	// What npm makes of "janus-portal": "file:..", also where no registry can be reached.
+	await mkdir(join(folder, 'node_modules'))
+	await symlink('../..', join(folder, 'node_modules/janus-portal'))
+	for (const name of packages) await symlink(found(name), join(folder, 'node_modules', name))
 	return { folder, remove: () => rm(outside, { recursive: true, force: true }) }
 }
