@@ -126,11 +126,14 @@ static void unmark_full(portal_member *member) {
 }
 
 bool portal_member_press(portal_member *member) {
-	if(member->peer == NULL || member->pressed)
+	if(member->pressed)
 		return false;
 	unmark_full(member);
-	mark_full(member);
 	member->to_acknowledge = member->stream.last;
+	/* One that is away has its time to come back first; but going and coming again does not begin it anew. */
+	member->full_until = (member->peer != NULL ? now(member->census) : member->away_until)
+		+ limits_of(member)->ack_timeout * G_USEC_PER_SEC;
+	member->in_full = g_sequence_insert_sorted(member->census->full, member, by_full_until, NULL);
 	member->pressed = true;
 	return true;
 }

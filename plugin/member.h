@@ -85,8 +85,8 @@ void portal_member_tell_of(portal_member *member, json_t *event, const char *lis
  * what cannot be refused, so that nobody's signals can end another's membership. Marks the member as full if not. */
 bool portal_member_takes(portal_member *member, size_t weight);
 
-/*! \brief Memory is short: the member has to acknowledge all that it was told within ack_timeout, wherever it is meanwhile.
- * @returns false, with nothing changed, if it has to already, or is away */
+/*! \brief Memory is short: the member has to acknowledge all that it was told within ack_timeout, wherever it is meanwhile; one that is
+ * away within ack_timeout after the end of its time to come back. @returns false, with nothing changed, if it has to already */
 bool portal_member_press(portal_member *member);
 
 /*! \brief The client has everything up to `ack`. Refused if it cannot have. */

@@ -1412,18 +1412,22 @@ void truth_ask_admin(truth_whole *truth, json_t *body) {
 	json_decref(body);
 }
 
-/* Those with a large part in what all may have together are asked to acknowledge, once. */
+/* Those with a large part in what all may have together are asked to acknowledge, once; who is away has its time to come back first. */
 static void press(truth_whole *truth) {
 	guint64 most = (guint64)limit(truth, NULL, "max_total_backlog") / 4 * 3;
-	for(guint i = 0; i < truth->peers->len; i++) {
-		truth_member *member = ((truth_peer *)g_ptr_array_index(truth->peers, i))->member;
-		if(member == NULL || member->pressed_until != 0 || member->real->census->backlogs <= most
-				|| (guint64)member->real->stream.backlog * 2 * truth->members <= member->real->census->backlogs)
-			continue;
-		member->asks++;
-		member->full_until = 0;
-		member->pressed_for = member->real->stream.last;
-		member->pressed_until = truth->host.now + limit(truth, member->room, "ack_timeout") * G_USEC_PER_SEC;
+	truth_room *room;
+	truth_member *member;
+	each_room(truth, room) {
+		each_member(room, member) {
+			if(member->pressed_until != 0 || member->real->census->backlogs <= most
+					|| (guint64)member->real->stream.backlog * 2 * truth->members <= member->real->census->backlogs)
+				continue;
+			member->asks++;
+			member->full_until = 0;
+			member->pressed_for = member->real->stream.last;
+			member->pressed_until = (member->peer != NULL ? truth->host.now : member->away_until)
+				+ limit(truth, member->room, "ack_timeout") * G_USEC_PER_SEC;
+		}
 	}
 }
 

@@ -448,6 +448,52 @@ START_TEST(who_is_away_when_memory_is_short_has_until_it_was_asked_for) {
 }
 END_TEST
 
+/* Who came back and went again between two ticks was never asked, and held what all may have for as long as it liked. */
+START_TEST(who_is_never_there_when_memory_is_short_has_its_time_to_come_back_and_to_acknowledge) {
+	fake_host_free(fake);
+	set_up_with("'max_total_backlog':16384,'max_signal':2048,'rate':100000,'burst':100000");
+	fill_all();
+	portal_detach(fake->core, b);
+	for(int second = 1; second < 60; second++) {
+		pass(fake, 1000);
+		if(second % 29 > 0)
+			continue;
+		b = new_peer();
+		back_b(b, "");
+		portal_detach(fake->core, b);
+	}
+	json_decref(events(fake, a));
+	ck_assert_int_eq(heavy(), 1);
+	pass(fake, 999);
+	gets(a, "[]");
+	pass(fake, 1);
+	json_auto_t *told = events(fake, a);
+	ck_assert_str_eq(json_string_value(json_object_get(json_array_get(told, 0), "reason")), "too_slow");
+	b = new_peer();
+	json_auto_t *reply = join_b(b, "");
+	ck_assert(json_is_false(json_object_get(reply, "resumed")));
+	ck_assert_int_eq(heavy(), 0);
+}
+END_TEST
+
+START_TEST(who_is_away_when_memory_is_short_and_acknowledges_in_time_stays) {
+	fake_host_free(fake);
+	set_up_with("'max_total_backlog':16384,'max_signal':2048,'rate':100000,'burst':100000");
+	fill_all();
+	portal_detach(fake->core, b);
+	pass(fake, 29000);
+	b = new_peer();
+	back_b(b, "");
+	pass(fake, 30000); /* it has a whole ack_timeout, and more, once it is back */
+	json_auto_t *told = events(fake, b);
+	ck_assert_str_eq(json_string_value(json_object_get(json_array_get(told, json_array_size(told) - 1), "event")), "ack");
+	acknowledge(b, (json_int_t)json_array_size(told));
+	pass(fake, 60000);
+	gets(a, "['away','back']");
+	ck_assert_int_eq(heavy(), 0);
+}
+END_TEST
+
 /* rates */
 
 static bool limited(json_t *reply, json_int_t *retry_after) {
@@ -843,6 +889,8 @@ Suite *resume_suite(void) {
 	tcase_add_test(backlog, all_backlogs_together_are_bounded);
 	tcase_add_test(backlog, who_holds_what_all_may_have_has_to_acknowledge_all_of_it);
 	tcase_add_test(backlog, who_is_away_when_memory_is_short_has_until_it_was_asked_for);
+	tcase_add_test(backlog, who_is_never_there_when_memory_is_short_has_its_time_to_come_back_and_to_acknowledge);
+	tcase_add_test(backlog, who_is_away_when_memory_is_short_and_acknowledges_in_time_stays);
 	suite_add_tcase(suite, backlog);
 	TCase *rates = tcase_create("rates");
 	tcase_add_checked_fixture(rates, set_up, tear_down);
