@@ -103,12 +103,24 @@ static json_t *handle_create(portal_call *call) {
 	return portal_event_managed(room->name, is_permanent(call));
 }
 
+/* Changes of a room that are written, a second and at once: while the disk takes one, a thread of Janus waits that others need. */
+#define SAVES 1
+#define SAVES_BURST 10
+
+static portal_error spend_on_saving(portal_call *call, portal_room *room) {
+	if(call->peer == NULL || !is_permanent(call))
+		return PORTAL_OK;
+	guint wait = portal_bucket_take(&room->saves, 1, SAVES, SAVES_BURST, portal_registry_now(call->registry));
+	return wait == 0 ? PORTAL_OK : portal_fail_for_now(&call->failure, JANUS_PORTAL_ERROR_RATE_LIMITED, wait,
+		"permanent: too many changes of this room at once: send it again later");
+}
+
 /* Gives the room other properties, for good if that is asked for. */
 static json_t *change(portal_call *call, portal_room *room, json_t *given, const char *prefix) {
-	portal_room_options *options = check_place(call, room->name) == PORTAL_OK ? read_and_seal(call, given, prefix) : NULL;
-	if(options == NULL)
+	g_autoptr(portal_room_options) options = check_place(call, room->name) == PORTAL_OK ? read_and_seal(call, given, prefix) : NULL;
+	if(options == NULL || spend_on_saving(call, room) != PORTAL_OK)
 		return NULL;
-	portal_registry_edit_room(call->registry, room, given, options);
+	portal_registry_edit_room(call->registry, room, given, g_steal_pointer(&options));
 	if(is_permanent(call))
 		portal_registry_save_room(call->registry, room);
 	return portal_event_managed(room->name, is_permanent(call));

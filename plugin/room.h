@@ -19,6 +19,7 @@ struct portal_room {
 	portal_bucket told;    /*!< its weight, see portal_room_take() */
 	portal_bucket returns; /*!< of those who come back, whom nobody who joins or changes is to keep out */
 	portal_bucket tries;   /*!< of its secrets, wrong ones, by whomever */
+	portal_bucket saves;   /*!< of changes that are permanent */
 	portal_stats stats;
 };
 

@@ -813,7 +813,14 @@ static void refresh(truth_room *room) {
 	}
 }
 
+/* By message a room is changed for good ten times at once, and then once a second. */
+static bool grants_save(const truth_whole *truth, truth_room *room, double cost) {
+	return grants(&room->saves, cost, 1, 10, truth->host.now);
+}
+
 static void change_room(const asking *ask, truth_room *room) {
+	promise(ask->peer == NULL || !json_is_true(json_object_get(ask->body, "permanent")) || grants_save(ask->truth, room, 1),
+		"%s is saved as often as somebody likes", room->name);
 	room->version++;
 	refresh(room);
 	json_t *event = json_pack("{s:s, s:O*, s:O*, s:I, s:b, s:b}", "event", "room",
@@ -1016,6 +1023,15 @@ static bool may_be_limited(const asking *ask, truth_room *room) {
 		|| roster_is_in_the_way(ask, room);
 }
 
+/* Whether so many changes of the room that is asked for were permanent that this one may be refused. */
+static bool is_saved_too_often(const asking *ask) {
+	truth_room *room = find_room(ask->truth, string_of(ask->body, "room"));
+	if(room == NULL || !json_is_true(json_object_get(ask->body, "permanent")))
+		return false;
+	grants_save(ask->truth, room, 0);
+	return room->saves.left < 1.001;
+}
+
 static bool says(const asking *ask, const char *name, const char *wanted) {
 	return wanted != NULL && g_strcmp0(string_of(ask->body, name), wanted) == 0;
 }
@@ -1085,7 +1101,8 @@ static void check_refusal(const asking *ask, const truth_request *request, const
 	else if(strcmp(code, "room_is_static") == 0)
 		right = json_is_true(json_object_get(ask->body, "permanent")) && g_hash_table_contains(truth->static_names, name);
 	else if(strcmp(code, "rate_limited") == 0)
-		right = peer == NULL || may_be_limited(ask, peer->member == NULL ? NULL : peer->member->room);
+		right = peer != NULL && g_str_has_prefix(string_of(ask->reply, "error"), "permanent") ? is_saved_too_often(ask)
+			: peer == NULL || may_be_limited(ask, peer->member == NULL ? NULL : peer->member->room);
 	else if(strcmp(code, "kicked") == 0 || strcmp(code, "room_destroyed") == 0)
 		right = g_strcmp0(past_of(truth, name, id), code) == 0;
 	promise(right, "there is no reason for it: %s, asked %s", fuzz_text(ask->reply), fuzz_text(ask->body));

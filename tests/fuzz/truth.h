@@ -34,6 +34,7 @@ struct truth_room {
 	truth_bucket told;  /*!< in bytes */
 	bool other_limits;  /*!< than it began with */
 	truth_bucket tries; /*!< wrong ones at its secrets, by whomever */
+	truth_bucket saves; /*!< of changes that are permanent, but for the Admin API's */
 };
 
 /*! \brief What a member is to be told, and, at the place of its number, was told. */

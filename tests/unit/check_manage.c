@@ -461,6 +461,40 @@ START_TEST(no_more_rooms_are_permanent_than_a_restart_may_bring_back) {
 }
 END_TEST
 
+/* While a change is written a thread of Janus waits, and one owner had all of them wait, for everybody's requests. */
+START_TEST(by_message_a_room_is_changed_for_good_only_so_often) {
+	portal_peer *owner = new_peer();
+	const char *edit = "{'request':'edit','room':'lasting','secret':'hush','new_description':'D','permanent':true}";
+	const char *allow = "{'request':'allowed','room':'lasting','secret':'hush','action':'enable','permanent':true}";
+	json_decref(ask_master("{'request':'create','room':'lasting','secret':'hush','permanent':true}"));
+	json_decref(ask_master("{'request':'create','room':'other','secret':'hush','permanent':true}"));
+	for(int i = 0; i < 10; i++)
+		ck_json(ask(fake, owner, edit), "{'portal':'success','room':'lasting','permanent':true}");
+	json_decref(snapshot());
+	/* Whoever asks, and however; what is refused has changed nothing. */
+	ck_refused(fake, new_peer(), allow, "rate_limited", "permanent");
+	ck_refused(fake, new_peer(), "{'request':'edit','room':'lasting','admin_key':'master','new_pin':'1','permanent':true}",
+		"rate_limited", "permanent");
+	json_auto_t *reply = ask(fake, owner, edit);
+	ck_assert_int_eq(json_integer_value(json_object_get(reply, "retry_after")), 1000);
+	ck_assert_ptr_null(snapshot());
+	joined("lasting", 'a', "");
+	/* What is not written is not concerned, nor other rooms, nor the Admin API. */
+	ck_ask(fake, owner, "{'request':'edit','room':'lasting','secret':'hush','new_description':'for now'}",
+		"{'portal':'success','room':'lasting','permanent':false}");
+	ck_ask(fake, owner, "{'request':'edit','room':'other','secret':'hush','permanent':true}",
+		"{'portal':'success','room':'other','permanent':true}");
+	for(int i = 0; i < 20; i++)
+		ck_json(ask_admin(fake, "{'request':'edit','room':'lasting','permanent':true}"),
+			"{'portal':'success','room':'lasting','permanent':true}");
+	pass(fake, 999);
+	ck_refused(fake, owner, edit, "rate_limited", "permanent");
+	pass(fake, 1);
+	ck_json(ask(fake, owner, allow), "{'portal':'success','room':'lasting','enabled':true,'num_allowed':0,'permanent':true}");
+	ck_refused(fake, owner, edit, "rate_limited", "permanent");
+}
+END_TEST
+
 START_TEST(a_state_that_is_not_understood_is_refused_whole) {
 	const char *wrong[][2] = {
 		{ "{}", "no state" }, { "[]", "no state" }, { "{'portal_state':2,'rooms':{}}", "no state" },
@@ -677,6 +711,7 @@ Suite *manage_suite(void) {
 	tcase_add_test(state, what_the_jcfg_says_is_changed_for_good_by_its_administrator_only);
 	tcase_add_test(state, a_room_of_the_jcfg_that_was_destroyed_for_now_cannot_be_made_anew_for_good);
 	tcase_add_test(state, no_more_rooms_are_permanent_than_a_restart_may_bring_back);
+	tcase_add_test(state, by_message_a_room_is_changed_for_good_only_so_often);
 	tcase_add_test(state, a_state_that_is_not_understood_is_refused_whole);
 	tcase_add_test(state, the_state_file_is_replaced_whole_and_read_whole);
 	suite_add_tcase(suite, state);
