@@ -83,12 +83,12 @@ guint portal_room_take(portal_room *room, size_t weight) {
 }
 
 #define RETURNS_BURST 20
-#define RETURNS 10 /* more, in the time in which one may come back */
+#define RETURNS 10 /* more, in the time in which one may come back, or read nothing */
 
 guint portal_room_take_return(portal_room *room, portal_member *member) {
 	const portal_limits *limits = &room->options->limits;
 	gint64 now = room->host->now(room->host->context);
-	double own = (double)RETURNS / (double)MAX(limits->resume_timeout, 1), rate = (double)limits->room_rate;
+	double own = (double)RETURNS / (double)MAX(limits->resume_timeout, limits->ack_timeout), rate = (double)limits->room_rate;
 	guint wait = portal_bucket_wait(&member->returns, 1, own, RETURNS_BURST, now);
 	if(wait == 0)
 		wait = portal_bucket_take(&room->returns, 1, rate, rate, now);
@@ -97,9 +97,11 @@ guint portal_room_take_return(portal_room *room, portal_member *member) {
 	return wait;
 }
 
-/* Everybody but one is told so much; it is counted once it is known. */
+/* Everybody but one is told so much; it is counted once it is known. Of what cannot be refused (many leave, come and go, somebody
+ * edits) no more is remembered than is gone again when all who were away, or read nothing, are back or ended. */
 static void count_told(portal_room *room, size_t weight) {
 	portal_bucket_charge(&room->told, (double)weight, roster_rate(room), room->host->now(room->host->context));
+	room->told.spent = MIN(room->told.spent, 3 * roster_burst(room));
 }
 
 /* One event for everybody but one, by reference: the room's fan-out costs no copies. */

@@ -40,7 +40,7 @@ portal_member *portal_room_find(const portal_room *room, const char *id);
  * \param weight of the request @returns 0, or the milliseconds after which it may be told; then nothing was taken */
 guint portal_room_take(portal_room *room, size_t weight);
 
-/*! \brief The same for a member that comes back, of which each may so many in its time to come back. */
+/*! \brief The same for a member that comes back, of which each may so many in the time in which one may be away, or read nothing. */
 guint portal_room_take_return(portal_room *room, portal_member *member);
 
 /*! \brief Lets a member in (taken over) and tells the others. */

@@ -236,6 +236,7 @@ static void count_told(const truth_whole *truth, truth_room *room, size_t weight
 	json_int_t seconds = MAX(limit(truth, room, "resume_timeout"), limit(truth, room, "ack_timeout"));
 	double burst = roster_burst(truth, room);
 	grants(&room->told, (double)weight, 2 * burst / (double)seconds, burst, truth->host.now);
+	room->told.left = MAX(room->told.left, -2 * burst); /* so nobody waits for more than those seconds */
 }
 
 /* The event is stolen. */
@@ -366,7 +367,7 @@ static void check_telling(const truth_whole *truth, truth_room *room) {
 
 static void check_return(const truth_whole *truth, truth_member *member) {
 	double rate = (double)limit(truth, member->room, "room_rate"),
-		own = 10 / (double)MAX(limit(truth, member->room, "resume_timeout"), 1);
+		own = 10 / (double)MAX(limit(truth, member->room, "resume_timeout"), limit(truth, member->room, "ack_timeout"));
 	promise(grants(&member->room->returns, 1, rate, rate, truth->host.now), "too many come back to %s", member->room->name);
 	promise(grants(&member->returns, 1, own, 20, truth->host.now), "%s comes and goes as often as it likes", member->id);
 }

@@ -704,6 +704,45 @@ START_TEST(a_member_comes_and_goes_only_so_often) {
 }
 END_TEST
 
+/* With a resume_timeout of 5 s thirty of them made the roster heavier than its rate for as long as they went on. */
+START_TEST(a_member_comes_and_goes_as_often_as_the_longer_of_both_times_allows) {
+	fake_host_free(fake);
+	set_up_with("'resume_timeout':5,'ack_timeout':60");
+	json_int_t wait;
+	for(int i = 0; i < 20; i++) {
+		portal_detach(fake->core, b);
+		b = new_peer();
+		back_b(b, "");
+	}
+	portal_detach(fake->core, b);
+	b = new_peer();
+	ck_assert(limited(join_b(b, ""), &wait));
+	ck_assert_int_eq(wait, 6000);
+	pass(fake, 4999);
+	ck_assert(limited(join_b(b, ""), &wait));
+	ck_assert_int_eq(wait, 1001);
+}
+END_TEST
+
+/* What cannot be refused was all remembered: an hour of it kept everybody from joining and changing for minutes afterwards. */
+START_TEST(what_cannot_be_refused_keeps_others_from_changing_for_a_time_to_come_back_at_the_most) {
+	g_autofree char *text = g_strnfill(4000, 'x');
+	g_autofree char *edit = g_strdup_printf("{'request':'edit','room':'home','new_metadata':{'x':'%s'}}", text);
+	const char *configure = "{'request':'configure','display':'A'}";
+	json_int_t wait;
+	for(int i = 0; i < 200; i++)
+		json_decref(ask_admin(fake, edit));
+	ck_assert(limited(ask(fake, a, configure), &wait));
+	ck_assert_int_gt(wait, 29000);
+	ck_assert_int_le(wait, 30100); /* and what its own weighs */
+	pass(fake, wait);
+	ck_assert(!limited(ask(fake, a, configure), &wait));
+	pass(fake, 60000);
+	ck_assert(configure_a(0)); /* the roster has all that it may have again */
+	ck_assert(configure_a(1));
+}
+END_TEST
+
 START_TEST(the_bucket_moves_with_its_member) {
 	fake_host_free(fake);
 	set_up_with("'rate':1,'burst':3");
@@ -904,6 +943,8 @@ Suite *resume_suite(void) {
 	tcase_add_test(rates, nobody_ends_the_membership_of_one_that_is_away_by_joining_and_changing);
 	tcase_add_test(rates, who_comes_back_does_not_wait_for_those_who_join_and_change);
 	tcase_add_test(rates, a_member_comes_and_goes_only_so_often);
+	tcase_add_test(rates, a_member_comes_and_goes_as_often_as_the_longer_of_both_times_allows);
+	tcase_add_test(rates, what_cannot_be_refused_keeps_others_from_changing_for_a_time_to_come_back_at_the_most);
 	tcase_add_test(rates, the_bucket_moves_with_its_member);
 	tcase_add_test(rates, a_peer_without_membership_has_a_small_bucket);
 	tcase_add_test(rates, what_is_told_to_a_whole_room_has_a_rate_but_leaving_never);
