@@ -8,8 +8,8 @@
  *
  * Guessing is slow: a peer has a few wrong tries and then one every two seconds; all peers together have twenty at the secrets of
  * a room, and then one a second. While there is none left, right ones are refused as well. So whoever guesses keeps new members
- * from a room that asks for something; that is the price of its being of no use to guess. Those who are inside, who come back and who use
- * the Admin API are not concerned. */
+ * from a room that asks for something; that is the price of its being of no use to guess. Those who are inside, who come back, who manage
+ * from a handle that they have managed from before and who use the Admin API are not concerned. */
 #ifndef PORTAL_GUARD_H
 #define PORTAL_GUARD_H
 

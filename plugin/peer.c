@@ -20,6 +20,7 @@ static void answer_free(void *data) {
 
 void portal_peer_free(portal_peer *peer) {
 	g_queue_clear_full(&peer->answers, answer_free);
+	g_free(peer->proven);
 	g_free(peer);
 }
 

@@ -22,6 +22,7 @@ struct portal_peer {
 	GQueue answers;        /*!< of portal_push *: late answers and notices, which go out before events */
 	portal_bucket requests, bytes; /*!< its rates while it has no member */
 	portal_bucket tries;   /*!< at secrets, wrong ones */
+	char *proven;          /*!< what it managed with last, as that is kept; NULL if nothing, or if it was wrong since (guard.c) */
 	guint64 cursor;        /*!< the last event that was pushed here */
 	size_t unread;         /*!< weight of what it was given since it last showed that it reads */
 	bool asked;            /*!< to acknowledge, since then */

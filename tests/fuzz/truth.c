@@ -1037,12 +1037,31 @@ static bool says(const asking *ask, const char *name, const char *wanted) {
 	return wanted != NULL && g_strcmp0(string_of(ask->body, name), wanted) == 0;
 }
 
+/* What is wanted of one who manages: the room's secret if a secret was said, else the admin_key. */
+static const char *wanted_of_manager(const truth_whole *truth, const json_t *body) {
+	const truth_room *room = find_room(truth, string_of(body, "room"));
+	return field(body, "secret") == NULL ? truth->admin_key : room == NULL ? NULL : string_of(room->given, "secret");
+}
+
+/* That it may have been right, which is not known here of a hash. */
+static void note_proof(const truth_whole *truth, truth_peer *peer, const json_t *body) {
+	const char *wanted = wanted_of_manager(truth, body), *said = string_of(body, field(body, "secret") == NULL ? "admin_key" : "secret");
+	if(wanted != NULL && said != NULL && (is_hash(wanted) || strcmp(wanted, said) == 0))
+		peer->proven = g_intern_string(wanted);
+}
+
 /* A peer may be wrong three times, and then once in two seconds; all peers together, at what one room or the server has, twenty
- * times, and then once a second. */
-static void count_try(truth_whole *truth, truth_peer *peer, const char *error, truth_room *room) {
-	truth_bucket *tries = g_str_has_prefix(error, "admin_key") ? &truth->tries : &room->tries;
+ * times, and then once a second. But one that was right may be wrong once in any case. */
+static void count_try(const asking *ask) {
+	truth_whole *truth = ask->truth;
+	truth_peer *peer = ask->peer;
+	const char *error = string_of(ask->reply, "error"), *proven = peer->proven;
+	truth_bucket *tries = g_str_has_prefix(error, "admin_key") ? &truth->tries : &find_room(truth, string_of(ask->body, "room"))->tries;
 	promise(grants(&peer->tries, 1, 0.5, 3, truth->host.now), "a peer may guess as often as it likes");
-	promise(grants(tries, 1, 1, 20, truth->host.now), "many peers may guess as often as they like");
+	bool granted = grants(tries, 1, 1, 20, truth->host.now);
+	peer->proven = NULL;
+	promise(granted || (proven != NULL && g_strcmp0(proven, wanted_of_manager(truth, ask->body)) == 0),
+		"many peers may guess as often as they like");
 }
 
 /* Every refusal has its reason; one that is not listed here is about a field, or is looked at where it is expected. */
@@ -1117,11 +1136,13 @@ static bool fits(const json_t *value, size_t size, json_int_t most) {
 static void judge(truth_whole *truth, truth_peer *peer, const truth_request *request, const json_t *body, const json_t *reply) {
 	const char *code = fuzz_check_answer(reply), *name = string_of(body, "room");
 	asking ask = { truth, peer, body, reply };
+	const char *error = string_of(reply, "error");
+	if(code != NULL && peer != NULL && (g_str_has_suffix(error, ": is wrong") || strstr(error, "not one that this room takes") != NULL))
+		count_try(&ask);
+	else if(peer != NULL && request != NULL && request->anybodys)
+		note_proof(truth, peer, body);
 	if(code != NULL) {
 		check_refusal(&ask, request, code);
-		const char *error = string_of(reply, "error");
-		if(peer != NULL && (g_str_has_suffix(error, ": is wrong") || strstr(error, "not one that this room takes") != NULL))
-			count_try(truth, peer, error, find_room(truth, name));
 		return;
 	}
 	size_t weight = 0;

@@ -80,6 +80,7 @@ struct truth_peer {
 	guint answers_seen;        /*!< of those that the core has queued for it */
 	const char *notice;        /*!< reason of the `closed` that it has to be told; NULL if none */
 	truth_bucket requests, bytes, tries;
+	const char *proven;        /*!< the secret that it may have managed with, if it was not wrong since */
 	guint64 transactions;
 };
 

@@ -323,6 +323,55 @@ START_TEST(who_guesses_keeps_nobody_from_coming_back) {
 }
 END_TEST
 
+/* Somebody guesses from other handles at the secrets of a room, or at the admin_key, until there is no try left. */
+static void use_up_tries(const char *guess) {
+	for(int i = 0; i < 20; i++)
+		ck_refused(fake, new_peer(), guess, "unauthorized", "wrong");
+	ck_refused(fake, new_peer(), guess, "rate_limited", "by whomever");
+}
+
+/* A few handles that guess on and on took every try, and the owner could not show out whose they were. */
+START_TEST(who_has_managed_from_a_handle_is_not_kept_from_it_by_those_who_guess) {
+	portal_peer *owner = new_peer();
+	joined("home", 't', ",'pin':'12'");
+	g_autofree char *kick = g_strdup_printf("{'request':'kick','room':'home','secret':'mine','id':'%s'}", id_of('t'));
+	json_decref(ask(fake, owner, "{'request':'listmembers','room':'home','secret':'mine'}"));
+	use_up_tries("{'request':'edit','room':'home','secret':'guess'}");
+	ck_refused(fake, new_peer(), kick, "rate_limited", "by whomever"); /* nobody knows yet whose this handle is */
+	ck_ask(fake, owner, kick, "{'portal':'success'}");
+	/* Nothing else is open to it, */
+	ck_refused(fake, owner, "{'request':'join','room':'home','pin':'12'}", "rate_limited", "by whomever");
+	/* and once it is wrong it has to wait for a try, like everybody. */
+	ck_refused(fake, owner, "{'request':'edit','room':'home','secret':'guess'}", "unauthorized", "wrong");
+	ck_refused(fake, owner, "{'request':'edit','room':'home','secret':'mine'}", "rate_limited", "by whomever");
+	/* The admin_key is another secret. */
+	json_decref(ask(fake, owner, "{'request':'list','admin_key':'master'}"));
+	use_up_tries("{'request':'list','admin_key':'guess'}");
+	ck_refused(fake, new_peer(), "{'request':'stats','admin_key':'master'}", "rate_limited", "by whomever");
+	json_auto_t *stats = ask(fake, owner, "{'request':'stats','admin_key':'master'}");
+	ck_assert(has_text(stats, "success"));
+	ck_refused(fake, owner, "{'request':'edit','room':'home','secret':'mine'}", "rate_limited", "by whomever");
+}
+END_TEST
+
+START_TEST(what_a_handle_has_proven_counts_as_long_as_that_is_the_secret) {
+	const char *old = "{'request':'edit','room':'attic','secret':'old'}", *guess = "{'request':'edit','room':'attic','secret':'guess'}";
+	portal_peer *first = new_peer(), *second = new_peer();
+	json_decref(ask_master("{'request':'create','room':'attic','secret':'old'}"));
+	json_decref(ask(fake, first, old));
+	json_decref(ask(fake, second, old));
+	json_decref(ask(fake, second, "{'request':'edit','room':'attic','secret':'old','new_secret':'new'}"));
+	use_up_tries(guess);
+	ck_refused(fake, first, old, "rate_limited", "by whomever");
+	/* Another room of that name, maybe at the same place in memory. */
+	json_decref(ask_master("{'request':'destroy','room':'attic'}"));
+	json_decref(ask_master("{'request':'create','room':'attic','secret':'other'}"));
+	use_up_tries(guess);
+	ck_refused(fake, second, old, "rate_limited", "by whomever");
+	ck_refused(fake, second, "{'request':'edit','room':'attic','secret':'other'}", "rate_limited", "by whomever");
+}
+END_TEST
+
 START_TEST(secrets_may_be_hashes) {
 	fake_host_free(fake);
 	set_up_with("{'general':{'admin_key':'sha256:salt:bbd2db92db49887c7cf100e224ebe6d91d91bed31ed2fe30bebdbe7f94de3c24'},"
@@ -701,6 +750,8 @@ Suite *manage_suite(void) {
 	tcase_add_test(tests, a_peer_has_three_wrong_tries_and_then_one_in_two_seconds);
 	tcase_add_test(tests, however_many_guess_only_one_try_a_second_is_looked_at);
 	tcase_add_test(tests, who_guesses_keeps_nobody_from_coming_back);
+	tcase_add_test(tests, who_has_managed_from_a_handle_is_not_kept_from_it_by_those_who_guess);
+	tcase_add_test(tests, what_a_handle_has_proven_counts_as_long_as_that_is_the_secret);
 	tcase_add_test(tests, secrets_may_be_hashes);
 	tcase_add_test(tests, hashes_match_what_they_were_made_of);
 	suite_add_tcase(suite, tests);
