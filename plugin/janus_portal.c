@@ -108,7 +108,7 @@ static pthread_cond_t some_ready = PTHREAD_COND_INITIALIZER;
 static portal_core *core;      /* NULL before init() and from destroy() on */
 static GHashTable *sessions;   /* janus_plugin_session * → session */
 static GQueue ready = G_QUEUE_INIT;
-static guint64 taken;          /* sessions, out of the ready list */
+static gint64 moved;           /* when one was taken out of the ready list last, or came into the empty one */
 static portal_snapshot newest; /* what is, or is to be, in the state file; its state is NULL until something changes */
 static bool stopping;
 static janus_callbacks *gateway; /* set while nothing else runs, as are the next two */
@@ -130,6 +130,11 @@ static void session_unref(portal_session *session) {
 
 /* What the core needs from outside. All of these are called under the lock. */
 
+static gint64 host_now(void *context) {
+	(void)context;
+	return g_get_monotonic_time(); /* not Janus's clock, which counts from its start in some versions only */
+}
+
 static void host_wake(void *context, void *data) {
 	(void)context;
 	portal_session *woken = data;
@@ -139,6 +144,8 @@ static void host_wake(void *context, void *data) {
 		return;
 	woken->state = SESSION_READY;
 	g_atomic_int_inc(&woken->references);
+	if(g_queue_is_empty(&ready))
+		moved = host_now(context);
 	g_queue_push_tail(&ready, woken);
 	pthread_cond_signal(&some_ready);
 }
@@ -147,11 +154,6 @@ static void host_end(void *context, void *data) {
 	portal_session *ended = data;
 	ended->ending = true;
 	host_wake(context, ended);
-}
-
-static gint64 host_now(void *context) {
-	(void)context;
-	return g_get_monotonic_time(); /* not Janus's clock, which counts from its start in some versions only */
 }
 
 static void host_random(void *context, void *buffer, size_t length) {
@@ -215,7 +217,7 @@ static portal_session *next_ready(void) {
 	portal_session *session = stopping ? NULL : g_queue_pop_head(&ready);
 	if(session != NULL) {
 		session->state = SESSION_PUSHING;
-		taken++;
+		moved = host_now(NULL);
 	}
 	pthread_mutex_unlock(&lock);
 	return session;
@@ -261,11 +263,11 @@ static bool start_thread(void *(*run)(void *), const char *name) {
 	return true;
 }
 
-/* As many flushers again, if for a second none of them has taken what is ready: then each of them is in a push that does not end. */
-static void relieve_flushers(guint64 taken_before) {
-	if(stopping || g_queue_is_empty(&ready) || taken != taken_before)
+/* A flusher more for each session that is ready, if for a second none was taken: then every flusher is in a push that does not end. */
+static void relieve_flushers(void) {
+	if(stopping || host_now(NULL) - moved < G_USEC_PER_SEC)
 		return;
-	for(int i = threads_running - 1; i > 0 && threads_running <= FLUSHERS_MAX; i--) {
+	for(guint i = 0; i < ready.length && threads_running <= FLUSHERS_MAX; i++) {
 		if(!start_thread(flush, "portal push"))
 			return; /* there may be a thread to have in a second */
 	}
@@ -275,12 +277,11 @@ static void *tick(void *unused) {
 	(void)unused;
 	pthread_mutex_lock(&lock);
 	while(!stopping) {
-		guint64 taken_before = taken;
 		struct timespec until;
 		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_sec++;
 		pthread_cond_timedwait(&time_to_stop, &lock, &until);
-		relieve_flushers(taken_before);
+		relieve_flushers();
 		if(core != NULL)
 			portal_tick(core);
 	}

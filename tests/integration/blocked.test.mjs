@@ -37,7 +37,8 @@ test(`one that has ${HANDLES} handles at the Unix socket and reads nothing holds
 		silent.kill('SIGKILL')
 		await ada.gather(HANDLES, 'away')
 		t.diagnostic(`the longest that one of 60 signals took: ${worst.toFixed()} ms`)
-		assert.ok(worst < 8_000, `a signal took ${worst} ms`)
+		/* That nothing moves for a second is looked for once a second; then there is a flusher for each handle, however many are stuck. */
+		assert.ok(worst < 4_000, `a signal took ${worst} ms`)
 		await lab.close()
 	} finally {
 		silent.kill('SIGKILL')
