@@ -37,18 +37,21 @@ static json_t *json_of_setting(const config_setting_t *setting, int depth) {
 	return container;
 }
 
-/* Strings, comments and names; what is left over and is a whole number without L is in a group of its own. */
-#define TOKENS "\"(?>[^\"\\\\]+|\\\\.)*+\"|#[^\n]*|//[^\n]*|/\\*.*?\\*/|[A-Za-z*][-\\w*]*" \
+/* Strings, comments and names; what is left over and is a whole number without L is in a group of its own. None of it goes back over what
+ * it has taken: GRegex remembers places to go back to, and gives up when there are too many. */
+#define TOKENS "\"(?>[^\"\\\\]+|\\\\.)*+\"|#[^\n]*|//[^\n]*|/\\*[^*]*+\\*++(?:[^*/][^*]*+\\*++)*+/|[A-Za-z*][-\\w*]*" \
 	"|(?<![\\w.])([-+]?(?:0[xX][0-9a-fA-F]+|[0-9]+))(?![\\w.])"
 
 /* libconfig keeps 32 bits of a number that has no L behind it, and says nothing: 5368709120 would become 1073741824.
- * \param error set to one line if there is such a number @returns whether there is none */
+ * \param error set to one line if there is such a number, or may be one @returns whether there is none */
 static bool check_numbers(const char *path, const char *text, char **error) {
 	g_autoptr(GRegex) tokens = g_regex_new(TOKENS, G_REGEX_DOTALL | G_REGEX_RAW, 0, NULL);
 	g_autoptr(GMatchInfo) match = NULL;
+	g_autoptr(GError) problem = NULL;
 	unsigned line = 1;
 	const char *counted = text;
-	for(g_regex_match(tokens, text, 0, &match); g_match_info_matches(match); g_match_info_next(match, NULL)) {
+	for(g_regex_match_full(tokens, text, -1, 0, 0, &match, &problem); g_match_info_matches(match);
+			g_match_info_next(match, &problem)) {
 		g_autofree char *number = g_match_info_fetch(match, 1);
 		gint64 value = number == NULL ? 0 : g_ascii_strtoll(number, NULL, strpbrk(number, "xX") != NULL ? 16 : 10);
 		if(value >= G_MININT32 && value <= G_MAXINT32)
@@ -60,7 +63,10 @@ static bool check_numbers(const char *path, const char *text, char **error) {
 		*error = g_strdup_printf("%s:%u: %s would be cut to 32 bits: write %sL", path, line, number, number);
 		return false;
 	}
-	return true;
+	/* A comment of millions of pieces, say, is too much for GRegex, and nobody knows what comes behind it. */
+	if(problem != NULL)
+		*error = g_strdup_printf("%s: its numbers cannot be checked: something in it is too long", path);
+	return problem == NULL;
 }
 
 /* \param name as libconfig tells it: some versions with the folder, some without */

@@ -133,6 +133,29 @@ START_TEST(a_number_that_libconfig_would_cut_is_refused) {
 }
 END_TEST
 
+/* Behind a comment of more than 10 MB none was looked at any more. */
+START_TEST(a_number_behind_a_long_comment_is_looked_at_too) {
+	const char *cut = "general: { max_total_backlog = 5368709120; }", *whole = "general: { max_total_backlog = 5368709120L; }";
+	const char pieces[] = { 'x', '*' };
+	for(size_t i = 0; i < G_N_ELEMENTS(pieces); i++) {
+		g_autofree char *inside = g_strnfill(11 * 1024 * 1024, pieces[i]);
+		g_autofree char *wrong = g_strconcat("/*", inside, "*/", cut, NULL);
+		g_autofree char *right = g_strconcat("/*", inside, "*/", whole, NULL);
+		g_autofree char *error = NULL;
+		refused(wrong, "5368709120", "32 bits");
+		g_autoptr(portal_config) config = read_text(right, -1, &error);
+		ck_assert_msg(config != NULL, "%s", error);
+		ck_assert_int_eq(config->limits.max_total_backlog, 5368709120);
+	}
+	/* This may be too much to be looked through; then the file is refused, not believed. */
+	g_autofree char *stars = g_strnfill(32 * 1024 * 1024, '*');
+	for(size_t i = 0; i < 32 * 1024 * 1024; i += 2)
+		stars[i] = 'x';
+	g_autofree char *text = g_strconcat("/*", stars, "*/", cut, NULL);
+	refused(text, "test.jcfg", ": ");
+}
+END_TEST
+
 START_TEST(room_names_are_checked) {
 	refused("room-: { }", "room-", "1 to 64");
 	refused("room-a*: { }", "room-a*", "1 to 64");
@@ -247,6 +270,7 @@ END_TEST
 Suite *config_suite(void) {
 	Suite *suite = suite_create("config");
 	TCase *tests = tcase_create("config");
+	tcase_set_timeout(tests, 30);
 	tcase_add_checked_fixture(tests, set_up, tear_down);
 	tcase_add_test(tests, no_file_means_defaults_and_no_rooms);
 	tcase_add_test(tests, rooms_take_what_they_say_and_the_general_default);
@@ -254,6 +278,7 @@ Suite *config_suite(void) {
 	tcase_add_test(tests, unknown_options_are_refused_with_their_line);
 	tcase_add_test(tests, values_out_of_range_are_refused_with_their_line);
 	tcase_add_test(tests, a_number_that_libconfig_would_cut_is_refused);
+	tcase_add_test(tests, a_number_behind_a_long_comment_is_looked_at_too);
 	tcase_add_test(tests, room_names_are_checked);
 	tcase_add_test(tests, an_error_in_an_included_file_names_that_file);
 	tcase_add_test(tests, what_is_no_text_file_is_refused);
