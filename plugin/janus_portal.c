@@ -350,13 +350,16 @@ static bool save(guint64 generation, char **error) {
 	return saved;
 }
 
-/* The reply to a call says if what it has made permanent could not be written. */
-static void save_before(json_t *reply, guint64 generation) {
+/* Ends a call to the core: gives the lock back and saves what was made permanent. The reply says if it could not be written. */
+static json_t *unlock_and_save(json_t *reply) {
 	g_autofree char *error = NULL;
-	if(generation == 0 || save(generation, &error))
-		return;
-	JANUS_LOG(LOG_WARN, "[%s] Rooms could not be made permanent: %s\n", JANUS_PORTAL_PACKAGE, error);
-	portal_reply_not_saved(reply);
+	guint64 generation = core != NULL ? take_snapshot() : 0;
+	pthread_mutex_unlock(&lock);
+	if(generation != 0 && !save(generation, &error)) {
+		JANUS_LOG(LOG_WARN, "[%s] Rooms could not be made permanent: %s\n", JANUS_PORTAL_PACKAGE, error);
+		portal_reply_not_saved(reply);
+	}
+	return reply;
 }
 
 /* Reads the rooms that were made permanent into the core. */
@@ -486,7 +489,6 @@ static void janus_portal_create_session(janus_plugin_session *handle, int *error
 /* The reply to a message, NULL if it comes later; *is_gone if there is nobody to reply to. */
 static json_t *reply_to(janus_plugin_session *handle, const char *transaction, json_t *message, bool *is_gone) {
 	json_t *reply = NULL;
-	guint64 generation = 0;
 	pthread_mutex_lock(&lock);
 	portal_session *sender = core == NULL ? NULL : g_hash_table_lookup(sessions, handle);
 	*is_gone = sender == NULL;
@@ -494,11 +496,8 @@ static json_t *reply_to(janus_plugin_session *handle, const char *transaction, j
 		if(sender->peer == NULL)
 			sender->peer = portal_attach(core, sender);
 		reply = portal_handle(core, sender->peer, transaction, message);
-		generation = take_snapshot();
 	}
-	pthread_mutex_unlock(&lock);
-	save_before(reply, generation);
-	return reply;
+	return unlock_and_save(reply);
 }
 
 /* The core of Janus has made a PeerConnection for the jsep before the plugin is asked; it must not stay. */
@@ -531,16 +530,8 @@ static struct janus_plugin_result *janus_portal_handle_message(janus_plugin_sess
 }
 
 static json_t *janus_portal_handle_admin_message(json_t *message) {
-	json_t *reply = NULL;
-	guint64 generation = 0;
 	pthread_mutex_lock(&lock);
-	if(core != NULL) {
-		reply = portal_admin(core, message);
-		generation = take_snapshot();
-	}
-	pthread_mutex_unlock(&lock);
-	save_before(reply, generation);
-	return reply;
+	return unlock_and_save(core != NULL ? portal_admin(core, message) : NULL);
 }
 
 static void janus_portal_setup_media(janus_plugin_session *handle) {
