@@ -5,6 +5,7 @@
  * its connection, and how, is up to the test.
  */
 import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { idOf, newKey, oneByOne, Session, weightOf } from './client.mjs'
 
 const ENVELOPE = 512 /* more than a request weighs without its signals */
@@ -101,6 +102,10 @@ export class Member {
 		if (this.#known && GONE.has(reply.code)) {
 			this.#known = false
 			return this.#join(connection)
+		}
+		if (reply.code === 'rate_limited') { /* it has come and gone too often */
+			await sleep(reply.retry_after)
+			return connection === this.#connection && round === connection.round ? this.#join(connection) : reply
 		}
 		assert.equal(reply.portal, 'success', JSON.stringify(reply))
 		assert.equal(reply.id, this.id)
