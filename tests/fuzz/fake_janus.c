@@ -802,7 +802,8 @@ void fake_check_answers(void) {
 		GHashTableIter iterator;
 		const char *transaction;
 		fake_request *request;
-		if(!handle->attached || handle->closed)
+		/* Of a handle that the plugin has ended, as it does not read, Janus takes nothing more. */
+		if(!handle->attached || handle->closed || handle->ended > 0)
 			continue;
 		json_t *description = plugin->query_session(handle->session);
 		promise(json_integer_value(json_object_get(description, "queued")) == 0, "there is something to push: %s",
