@@ -474,11 +474,11 @@ export class Portal extends Emitter {
 		// A client believes only its current peer.
 		const peer = await session.attach(PLUGIN, push => session === this.#session && this.#receive(push))
 		const reply = await this.#ask(peer)
-		// Only who joins is told who is there; if the answer to that was lost, one has to ask.
-		const { members, n } = reply.members || !this.#fresh ? reply : await peer.request({ request: 'sync' })
+		// Only who joins is told of the room and who is there; if the answer to that was lost, one has to ask.
+		const roster = reply.members || !this.#fresh ? reply : await peer.request({ request: 'sync' })
 		// As if an event said it: servers that the browser refuses are told, and end no call.
 		this.#tryToHandle(Infinity, { ...reply, event: 'ice' })
-		return { peer, reply, members, n }
+		return { peer, reply, roster }
 	}
 
 	/**
@@ -530,8 +530,9 @@ export class Portal extends Emitter {
 	 *
 	 * @param {any} options
 	 */
-	#begin({ peer, reply, members, n }) {
-		const { id, key, resumed, seq, ack, version, limits, description, metadata } = reply
+	#begin({ peer, reply, roster }) {
+		const { id, key, resumed, seq, ack, version, limits } = reply
+		const { members, n, description, metadata } = roster
 		this.#peer = peer
 		this.#about = { ...description !== undefined && { description }, ...metadata !== undefined && { metadata } }
 		this.#fresh = false

@@ -75,8 +75,10 @@ json_t *portal_event_resumed_reply(portal_member *member, json_t *ice_servers) {
 }
 
 json_t *portal_event_roster(const portal_member *member) {
-	return json_pack("{s:s, s:s, s:I, s:I, s:o}", "portal", "success", "room", member->room->name,
-		"version", (json_int_t)member->room->version, "n", (json_int_t)member->stream.last, "members", others_of(member));
+	const portal_room *room = member->room;
+	return json_pack("{s:s, s:s, s:I, s:I, s:o, s:s*, s:O*}", "portal", "success", "room", room->name, "version", (json_int_t)room->version,
+		"n", (json_int_t)member->stream.last, "members", others_of(member), "description", room->options->description,
+		"metadata", room->options->metadata);
 }
 
 json_t *portal_event_relayed(portal_registry *registry, json_int_t relayed, json_t *failed) {

@@ -965,8 +965,8 @@ test('a first join whose answer was lost is repaired by joining again, and the r
 	janus.sockets[0].drop()
 	await first
 	janus.handlers.join = body => ({ portal: 'success', resumed: true, room: 'home', id: 'me', seq: 3, ack: 2, version: 9, n: 4, limits: {}, got: join && body })
-	janus.handlers.sync = () => ({ portal: 'success', room: 'home', version: 9, n: 4, members: [ada] })
-	await portal.join()
+	janus.handlers.sync = () => ({ portal: 'success', room: 'home', version: 9, n: 4, members: [ada], description: 'At home' })
+	assert.equal((await portal.join()).description, 'At home')
 	assert.deepEqual([portal.members, janus.asked('join')[1].attempt, janus.asked('join')[1].ack], [[ada], 2, undefined])
 	await portal.signal('x')
 	assert.equal(janus.asked('relay').at(-1).seq, 4)
