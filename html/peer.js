@@ -366,7 +366,10 @@ export class Connection extends Emitter {
 		this.#configuration = configuration
 	}
 
-	/** Ends the direct connection. The other side is not told; that is what leaving the room is for. */
+	/**
+	 * Ends the direct connection. The other side is not told, so what it sends to this one waits, for good: to part from somebody, leave the
+	 * room.
+	 */
 	close() {
 		if (this.closed) return
 		this.closed = true

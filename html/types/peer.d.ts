@@ -120,7 +120,10 @@ export class Connection extends Emitter<ConnectionEvents> {
     stats(): Promise<Stats>;
     /** @internal @param {RTCIceServer[]} iceServers to be used from the next gathering of candidates on */
     setIceServers(iceServers: RTCIceServer[]): void;
-    /** Ends the direct connection. The other side is not told; that is what leaving the room is for. */
+    /**
+     * Ends the direct connection. The other side is not told, so what it sends to this one waits, for good: to part from somebody, leave the
+     * room.
+     */
     close(): void;
     /**
      * What the other member's library signalled.
