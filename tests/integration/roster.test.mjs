@@ -60,13 +60,13 @@ describe('The roster', () => {
 describe('Sync', () => {
 	const lab = useLab()
 
-	test('sync gives the roster again, with version and the number of the last event that it contains', async () => {
+	test('sync gives the roster again, with version, the number of the last event that it contains, and what is known of the room', async () => {
 		const ada = await lab.join('home')
 		const bob = await lab.join('home', { display: 'Bob' })
 		const eve = await lab.join('home', { metadata: { a: [] } })
 		await ada.gather(2)
 		const { members, ...rest } = await ada.ask({ request: 'sync' })
-		assert.deepEqual(rest, { portal: 'success', room: 'home', version: eve.joined.version, n: 2 })
+		assert.deepEqual(rest, { portal: 'success', room: 'home', version: eve.joined.version, n: 2, description: 'At home' })
 		assert.deepEqual(sorted(members), sorted([
 			{ id: bob.id, display: 'Bob', polite: politeTowards(ada.id, bob.id) },
 			{ id: eve.id, metadata: { a: [] }, polite: politeTowards(ada.id, eve.id) },
