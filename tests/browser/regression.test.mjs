@@ -15,6 +15,15 @@ import { eventually, fakeTimeouts, wait } from './wait.mjs'
 const url = 'ws://127.0.0.1:1/janus'
 const start = (janus, options) => new Portal({ url, room: 'home', WebSocket: janus.WebSocket, RTCPeerConnection: FakePeerConnection, ...options })
 
+/** A program for @openlab/portals in a room with Ada. */
+function startGun(t) {
+	globalThis.RTCPeerConnection = FakePeerConnection
+	const janus = Object.assign(new FakeJanus(), { members: [{ id: 'ada', polite: false }] })
+	const gun = new PortalGun({ room: 'home', url, WebSocket: janus.WebSocket })
+	t.after(() => gun.close())
+	return { janus, gun }
+}
+
 /* A lone surrogate (an emoji cut in half) or NUL: Janus (jansson) cannot parse the message and answers 454 without a transaction. */
 /** What jansson refuses (measured with libjansson 2.14), and what the plugin does about a number that is missing. */
 function strict(janus) {
@@ -167,10 +176,7 @@ test('a closed connection makes no RTCPeerConnection', async () => {
 })
 
 test('PortalGun: who has left is no connection', async t => {
-	globalThis.RTCPeerConnection = FakePeerConnection
-	const janus = Object.assign(new FakeJanus(), { members: [{ id: 'ada', polite: false }] })
-	const gun = new PortalGun({ room: 'home', url, WebSocket: janus.WebSocket })
-	t.after(() => gun.close())
+	const { janus, gun } = startGun(t)
 	const seen = []
 	for (const name of ['connection', 'disconnection']) gun.addEventListener(name, () => seen.push(name))
 	await eventually(() => gun.connections.size === 1)
@@ -325,10 +331,7 @@ test('ICE servers that the browser refuses are not those of the next RTCPeerConn
 })
 
 test('PortalGun tells who is in the room before it tells of the connections with them', async t => {
-	globalThis.RTCPeerConnection = FakePeerConnection
-	const janus = Object.assign(new FakeJanus(), { members: [{ id: 'ada', polite: false }] })
-	const gun = new PortalGun({ room: 'home', url, WebSocket: janus.WebSocket })
-	t.after(() => gun.close())
+	const { janus, gun } = startGun(t)
 	const seen = []
 	gun.addEventListener('info', ({ members }) => seen.push(members.map(({ id }) => id).join()))
 	gun.addEventListener('connection', ({ target }) => seen.push(target.id))

@@ -11,16 +11,10 @@
 #include <janus/debug.h>
 #include <janus/plugins/plugin.h>
 
+#include "../unit/janus_variables.h"
+
 #define PATIENCE 60 /* real seconds until a plugin that has something to do all the time is said to hang */
 #define PLUGIN "janus.plugin.portal"
-
-/* What of Janus's core the plugin's library refers to. */
-int janus_log_level = LOG_VERB;
-gboolean janus_log_timestamps = FALSE;
-gboolean janus_log_colors = FALSE;
-char *janus_log_global_prefix = NULL;
-int lock_debug = 0;
-int refcount_debug = 0;
 
 janus_plugin *create(void);
 

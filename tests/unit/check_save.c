@@ -6,13 +6,9 @@
 #include <check.h>
 #include <stdlib.h>
 
-/* What of Janus's core the plugin's library refers to. */
-int janus_log_level = LOG_NONE;
-gboolean janus_log_timestamps = FALSE;
-gboolean janus_log_colors = FALSE;
-char *janus_log_global_prefix = NULL;
-int lock_debug = 0;
-int refcount_debug = 0;
+#include "janus_variables.h"
+
+/* What of Janus's core the plugin calls. */
 void janus_vprintf(const char *format, ...);
 
 void janus_vprintf(const char *format, ...) {
